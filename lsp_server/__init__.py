@@ -1,0 +1,1 @@
+"""The language server: answers editors from a locally served model."""

@@ -1,0 +1,1 @@
+"""LSP features, one module each: convert from LSP, walk the pipeline, convert back."""

@@ -48,3 +48,9 @@ def language() -> Language:
             return "ru" if value.startswith("ru") else "en"
     name = locale.getlocale()[0] or ""  # Windows: "Russian_Russia"; macOS started from the Dock: often empty
     return "en" if name.lower().startswith("en") else "ru"
+
+
+UNKNOWN_FORMAT = Message(
+    ru="Нет формата запроса «{name}»; выберите один из: {known}.",
+    en='There is no prompt format "{name}"; choose one of: {known}.',
+)

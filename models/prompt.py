@@ -7,9 +7,14 @@ contains, must stay text: tokenise it with `parse_special` off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
+
+from models.errors import ModelError
+from models.messages import UNKNOWN_FORMAT
 
 Kind = Literal["code", "fim", "chat"]
 """What a request wants: code for an instruction, completion of ordinary code, or an answer in words."""
@@ -67,3 +72,187 @@ class Turn:
 
     role: Role
     text: str
+
+
+@dataclass(frozen=True)
+class _ChatTemplate:
+    """How one chat format writes its turns. `opening` and `closing` hold `{role}`."""
+
+    beginning: tuple[Segment, ...]
+    opening: tuple[Segment, ...]
+    closing: tuple[Segment, ...]
+    default_system: str
+    stop: tuple[str, ...]
+
+
+# Qwen has no BOS token. The system text is the one that its own template adds where the conversation brings none.
+_CHATML = _ChatTemplate(
+    beginning=(),
+    opening=(Segment("<|im_start|>", is_special=True), Segment("{role}\n")),
+    closing=(Segment("<|im_end|>", is_special=True), Segment("\n")),
+    default_system="You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+    stop=(),
+)
+# In Zephyr's vocabulary (Llama's SentencePiece) `<s>` and `</s>` are the only special tokens of the template:
+# `<|user|>` and its like are plain text, so a model that goes on with a user's turn is stopped by a string. Engines
+# add no BOS to our prompts, therefore it stands here, once. The system turn is there, and empty, as in training.
+_ZEPHYR = _ChatTemplate(
+    beginning=(Segment("<s>", is_special=True),),
+    opening=(Segment("<|{role}|>\n"),),
+    closing=(Segment("</s>", is_special=True), Segment("\n")),
+    default_system="",
+    stop=("\n<|user|>\n", "\n<|system|>\n"),
+)
+_TEMPLATES: Mapping[str, _ChatTemplate] = MappingProxyType({"chatml": _CHATML, "zephyr": _ZEPHYR})
+
+# Qwen ends a middle with one of these. llama.cpp knows them as ends of generation; a remote server may send the text.
+_FIM_STOP = ("<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>")
+
+_FENCE = "```python\n"
+_PLACE = "# <код сюда>"
+_ASK = """Файл на Python:
+```python
+{prefix}{indent}{place}
+{suffix}```
+Напиши код, который встанет в этот файл на место строки `{place}`. Задание: {instruction}
+Ответь одним блоком кода, без объяснений. Остальной файл не повторяй."""
+_CONTINUE = "Продолжи файл на Python: напиши код по последнему комментарию. Только код, без объяснений и примеров."
+
+
+def render_code(prompt_format: str, request: CodeRequest) -> Prompt:
+    """Render a request for code, kinds `code` and `fim`.
+
+    Raises:
+        ModelError: `unknown-format` where no format of this name writes code.
+    """
+    render = _CODE_RENDERERS.get(prompt_format)
+    if render is None:
+        raise ModelError("unknown-format", UNKNOWN_FORMAT, name=prompt_format, known=", ".join(_CODE_RENDERERS))
+    return render(prompt_format, request)
+
+
+def render_chat(template: str, turns: Sequence[Turn], answer_head: str = "") -> Prompt:
+    """Render a conversation that the assistant answers next, its answer beginning with `answer_head`.
+
+    `template` is what `chat_template_of` gives. A system turn, if any, comes first.
+
+    Raises:
+        ModelError: `unknown-format` where there is no template of this name.
+    """
+    chat = _TEMPLATES.get(template)
+    if chat is None:
+        raise ModelError("unknown-format", UNKNOWN_FORMAT, name=template, known=", ".join(_TEMPLATES))
+    system = turns[0].text if turns and turns[0].role == "system" else chat.default_system
+    rest = turns[1:] if turns and turns[0].role == "system" else turns
+    segments = list(chat.beginning)
+    for turn in (Turn("system", system), *rest):
+        segments += [*_opening(chat, turn.role), Segment(turn.text), *chat.closing]
+    segments += [*_opening(chat, "assistant"), Segment(answer_head)]
+    family = template if system == chat.default_system else f"{template}:{_short_hash(system)}"
+    return Prompt(_joined(segments), stop=chat.stop, family=family, answer_head=answer_head)
+
+
+def chat_template_of(prompt_format: str) -> str | None:
+    """The chat template that a format is written in; None for formats that are no conversation."""
+    template = prompt_format.removesuffix("-prefill")
+    return template if template in _TEMPLATES else None
+
+
+def _prefix(name: str, request: CodeRequest) -> Prompt:
+    head = _answer_head(request)
+    return Prompt(_joined([Segment(request.prefix + head)]), stop=(), family=name, answer_head=head)
+
+
+def _prefix_bos(name: str, request: CodeRequest) -> Prompt:
+    head = _answer_head(request)
+    segments = [Segment("<s>", is_special=True), Segment(request.prefix + head)]
+    return Prompt(_joined(segments), stop=(), family=name, answer_head=head)
+
+
+def _qwen_fim(name: str, request: CodeRequest) -> Prompt:
+    head = _answer_head(request)
+    segments = [
+        Segment("<|fim_prefix|>", is_special=True),
+        Segment(request.prefix + head),
+        Segment("<|fim_suffix|>", is_special=True),
+        # The line where the code goes ends between the answer and the suffix.
+        Segment("\n" + request.suffix if request.suffix else ""),
+        Segment("<|fim_middle|>", is_special=True),
+    ]
+    return Prompt(_joined(segments), stop=_FIM_STOP, family=name, answer_head=head)
+
+
+def _chat(name: str, request: CodeRequest) -> Prompt:
+    suffix = request.suffix if not request.suffix or request.suffix.endswith("\n") else request.suffix + "\n"
+    text = _ASK.format(
+        prefix=request.prefix, indent=request.indent, place=_PLACE, suffix=suffix, instruction=request.instruction
+    )
+    return render_chat(name, [Turn("user", text)], answer_head=_FENCE)
+
+
+def _prefill(name: str, request: CodeRequest) -> Prompt:
+    # Everything before the file is constant and the file comes last: one keystroke later the prompt still shares all
+    # but its last tokens, which a file inside the user's turn cannot give.
+    head = _answer_head(request)
+    template = name.removesuffix("-prefill")
+    chat = render_chat(template, [Turn("user", _CONTINUE)], answer_head=_FENCE + request.prefix + head)
+    return Prompt(chat.segments, stop=chat.stop, family=name, answer_head=head)
+
+
+_CODE_RENDERERS: Mapping[str, Callable[[str, CodeRequest], Prompt]] = MappingProxyType(
+    {
+        "prefix": _prefix,
+        "prefix-bos": _prefix_bos,
+        "qwen-fim": _qwen_fim,
+        "chatml": _chat,
+        "zephyr": _chat,
+        "chatml-prefill": _prefill,
+        "zephyr-prefill": _prefill,
+    }
+)
+
+FORMATS: Mapping[str, frozenset[Kind]] = MappingProxyType(
+    {
+        # The file up to the place, and nothing else; `-bos` for vocabularies whose models expect `<s>` first.
+        "prefix": frozenset[Kind]({"code", "fim"}),
+        "prefix-bos": frozenset[Kind]({"code", "fim"}),
+        "qwen-fim": frozenset[Kind]({"code", "fim"}),
+        "chatml": frozenset[Kind]({"code", "chat"}),
+        "zephyr": frozenset[Kind]({"code", "chat"}),
+        "chatml-prefill": frozenset[Kind]({"code", "fim"}),
+        "zephyr-prefill": frozenset[Kind]({"code", "fim"}),
+    }
+)
+"""Every prompt format and the kinds of request that it serves."""
+
+
+def _answer_head(request: CodeRequest) -> str:
+    # In these vocabularies the last space (or tab) of an indentation belongs to the next word: four spaces and
+    # `return` are the tokens "   " + " return", with Qwen's BPE and Llama's SentencePiece alike, while four spaces at
+    # the end of a prompt are one token that never stands before `return` in training text.
+    return request.indent[:-1]
+
+
+def _opening(chat: _ChatTemplate, role: Role) -> list[Segment]:
+    return [Segment(segment.text.replace("{role}", role), segment.is_special) for segment in chat.opening]
+
+
+def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Drop empty segments and join neighbours of one kind.
+
+    Tokens depend on where text is cut (SentencePiece even puts a space before each piece), so text is cut at special
+    tokens only, where the model's own tokeniser cuts too.
+    """
+    joined: list[Segment] = []
+    for segment in segments:
+        if not segment.text:
+            continue
+        if joined and not segment.is_special and not joined[-1].is_special:
+            joined[-1] = Segment(joined[-1].text + segment.text)
+        else:
+            joined.append(segment)
+    return tuple(joined)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

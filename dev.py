@@ -1,0 +1,142 @@
+"""One command for each thing a developer or a new user does: `make` calls these, and stands in for none of them.
+
+    python dev.py run       set up .venv, fetch the default model, show comments become code
+    python dev.py test      set up everything and run all tests
+    python dev.py check     format, lint, types
+    python dev.py format    rewrite files to the format that `check` wants
+    python dev.py vsix      build the VS Code extension, vscode-extension/*.vsix
+    python dev.py setup     only the set-up
+
+Owns: the set-up of a checkout. Uses the standard library alone: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+EXTENSION = ROOT / "vscode-extension"
+RUN_EXTRAS = "engine"
+TEST_EXTRAS = "engine,dev"
+
+
+def call(*command: str | Path, cwd: Path = ROOT) -> None:
+    """Run a command, its output on this terminal; end with its exit status where it fails."""
+    print("›", *command, flush=True)
+    status = subprocess.run([str(part) for part in command], cwd=cwd, check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+def set_up(extras: str) -> None:
+    """Make `.venv` and install the project with `extras`, unless that was done for this very pyproject.toml."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what a person with an older Python starts
+        sys.exit("Нужен Python 3.11 или новее. / Python 3.11 or newer is needed.")
+    if not PYTHON.exists():
+        print(f"› python -m venv {VENV.name}", flush=True)
+        venv.create(VENV, with_pip=True)
+    stamp = VENV / f".installed-{extras.replace(',', '-')}"
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    print("llama-cpp-python собирается из исходников: первый раз это несколько минут.", flush=True)
+    print("llama-cpp-python is built from source: several minutes the first time.", flush=True)
+    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f".[{extras}]")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def fetch_model() -> None:
+    """Fetch and verify the model that examples and tests use, unless it is there."""
+    call(PYTHON, "-m", "models", "get", "qwen2.5-coder-0.5b")
+
+
+def node_packages() -> bool:
+    """Install the extension's npm packages; False where there is no npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return False
+    lock = EXTENSION / "package-lock.json"
+    stamp = EXTENSION / "node_modules" / ".installed"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+        call(npm, "ci", "--no-audit", "--no-fund", cwd=EXTENSION)
+        stamp.write_text(wanted, encoding="utf-8")
+    return True
+
+
+def npm_run(script: str) -> None:
+    """Run one of the extension's npm scripts."""
+    npm = shutil.which("npm")
+    if npm is None or not node_packages():
+        sys.exit("Нужен Node.js 20 или новее с npm. / Node.js 20 or newer with npm is needed.")
+    call(npm, "run", script, cwd=EXTENSION)
+
+
+def run(_: list[str]) -> None:
+    """The main job, on the default model."""
+    set_up(RUN_EXTRAS)
+    fetch_model()
+    call(PYTHON, "-m", "examples.demo")
+
+
+def test(arguments: list[str]) -> None:
+    """All tests; more arguments go to pytest."""
+    set_up(TEST_EXTRAS)
+    fetch_model()
+    if shutil.which("npm"):
+        npm_run("test")
+    call(PYTHON, "-m", "pytest", *arguments)
+
+
+def check(_: list[str]) -> None:
+    """Format, lint, types, of Python and of the extension."""
+    set_up(TEST_EXTRAS)
+    call(PYTHON, "-m", "ruff", "format", "--check", ".")
+    call(PYTHON, "-m", "ruff", "check", ".")
+    call(PYTHON, "-m", "mypy")
+    npm_run("check")
+
+
+def reformat(_: list[str]) -> None:
+    """Rewrite files to the format that `check` wants."""
+    set_up(TEST_EXTRAS)
+    call(PYTHON, "-m", "ruff", "format", ".")
+    call(PYTHON, "-m", "ruff", "check", "--fix", ".")
+
+
+def vsix(_: list[str]) -> None:
+    """The VS Code extension as one file."""
+    set_up(TEST_EXTRAS)
+    npm_run("package")
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "run": run,
+    "test": test,
+    "check": check,
+    "format": reformat,
+    "vsix": vsix,
+    "setup": lambda _: set_up(TEST_EXTRAS),
+}
+
+
+def main() -> None:
+    """Read the command line and do it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=COMMANDS)
+    options, rest = parser.parse_known_args()
+    COMMANDS[options.command](rest)
+
+
+if __name__ == "__main__":
+    main()

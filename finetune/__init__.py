@@ -1,0 +1,1 @@
+"""Builds models: data, training, evaluation, export. Does not import `lsp_server`."""

@@ -1,0 +1,1 @@
+"""Measuring models: running what they write, and scoring it."""

@@ -3,3 +3,110 @@
 from __future__ import annotations
 
 from models.messages import Message
+
+# Settings
+SETTING_BAD_VALUE = Message(
+    ru="Настройка {name}: значение {value} не подходит (нужно: {expected}), действует {default}; исправьте её.",
+    en="Setting {name}: {value} does not fit (expected {expected}), {default} is used; please correct it.",
+)
+SETTINGS_NOT_AN_OBJECT = Message(
+    ru="Раздел настроек kodopis не похож на список имён и значений, действуют настройки по умолчанию; исправьте его.",
+    en="The settings section kodopis is not an object, the defaults are used; please correct it.",
+)
+SETTINGS_NOT_TRUSTED = Message(
+    ru="Папка не доверенная, поэтому не действуют: {names}; задайте их в своих настройках или доверьтесь папке.",
+    en="The folder is not trusted, so these are ignored: {names}; set them in your own settings or trust the folder.",
+)
+TYPE_STRING = Message(ru="строка", en="a string")
+TYPE_BOOL = Message(ru="true или false", en="true or false")
+TYPE_INT = Message(ru="целое число", en="an integer")
+TYPE_NUMBER = Message(ru="число", en="a number")
+
+# The engine, as the server tells of it
+ENGINE_RESTARTED = Message(
+    ru="Движок модели упал и запущен снова; если это повторится, выполните «kodopis doctor».",
+    en="The model's engine crashed and was started again; if it happens again, run “kodopis doctor”.",
+)
+ENGINE_KEEPS_CRASHING = Message(
+    ru="Движок модели падает снова и снова; выполните «kodopis doctor» и перезапустите движок.",
+    en="The model's engine keeps crashing; run “kodopis doctor” and restart the engine.",
+)
+MODEL_NOT_INSTALLED = Message(
+    ru="Модель {title} ещё не скачана; выполните команду «Кодопись: скачать модель» или «kodopis models get {id}».",
+    en="The model {title} is not downloaded yet; run “Kodopis: download model” or “kodopis models get {id}”.",
+)
+DOWNLOAD_QUESTION = Message(
+    ru="Скачать модель {title}? Размер {size}, лицензия {licence}, источник {source}. Дальше всё работает без сети.",
+    en="Download the model {title}? Size {size}, licence {licence}, from {source}. Then everything works offline.",
+)
+DOWNLOAD_YES = Message(ru="Скачать", en="Download")
+DOWNLOAD_NO = Message(ru="Не сейчас", en="Not now")
+DOWNLOAD_TITLE = Message(ru="Кодопись: скачивается {title}", en="Kodopis: downloading {title}")
+DOWNLOAD_FAILED = Message(
+    ru="Модель {title} не скачалась: {reason}",
+    en="The model {title} was not downloaded: {reason}",
+)
+DOWNLOAD_UNEXPLAINED = Message(
+    ru="причина не названа; повторите в терминале «kodopis models get {id}».",
+    en="no reason was given; try “kodopis models get {id}” in a terminal.",
+)
+DOWNLOAD_CANCELLED = Message(
+    ru="Скачивание отменено; продолжить его можно командой «kodopis models get {id}».",
+    en="The download was cancelled; “kodopis models get {id}” goes on with it.",
+)
+ENDPOINT_QUESTION = Message(
+    ru="Отправлять код открытых файлов на сервер {endpoint}? Так велит ваша настройка kodopis.endpoint.",
+    en="Send the code of open files to the server {endpoint}? Your setting kodopis.endpoint asks for it.",
+)
+ENDPOINT_YES = Message(ru="Отправлять", en="Send")
+ENDPOINT_NO = Message(ru="Нет", en="No")
+ENDPOINT_REFUSED = Message(
+    ru="Сервер {endpoint} не используется, вы не разрешили; уберите настройку kodopis.endpoint или разрешите его.",
+    en="The server {endpoint} is not used, you did not allow it; clear the setting kodopis.endpoint or allow it.",
+)
+LOADING_TITLE = Message(ru="Кодопись: загружается {title}", en="Kodopis: loading {title}")
+THINKING_TITLE = Message(ru="Кодопись: пишется код", en="Kodopis: writing code")
+EXTRA_MISSING = Message(
+    ru="Движок не установлен: выполните «pip install kodopis[engine]» или задайте kodopis.endpoint.",
+    en="The engine is not installed: run “pip install kodopis[engine]” or set kodopis.endpoint.",
+)
+NO_FORMAT_FOR_KIND = Message(
+    ru="Модель {model} не умеет такие запросы ({kind}); выберите другую модель командой «kodopis models list».",
+    en="The model {model} cannot answer such requests ({kind}); choose another with “kodopis models list”.",
+)
+
+# Documents and commands
+NOT_OPEN = Message(
+    ru="Файл {uri} не открыт в редакторе; откройте его и повторите.",
+    en="The file {uri} is not open in the editor; open it and try again.",
+)
+NOT_PYTHON = Message(
+    ru="Кодопись пишет только код на Python, а это {language}; откройте файл .py.",
+    en="Kodopis writes Python only, and this is {language}; open a .py file.",
+)
+BAD_ARGUMENT = Message(
+    ru="Команда {command}: не подходит аргумент {name}; обновите расширение редактора.",
+    en="Command {command}: the argument {name} does not fit; please update the editor's extension.",
+)
+NOTHING_SELECTED = Message(ru="Ничего не выделено; выделите код и повторите.", en="Nothing is selected; select code.")
+NO_FUNCTION_HERE = Message(
+    ru="Здесь нет функции или класса; поставьте курсор внутрь и повторите.",
+    en="There is no function or class here; put the cursor inside one and try again.",
+)
+DOCUMENT_CHANGED = Message(
+    ru="Пока писался ответ, файл изменился, правка не внесена; повторите команду.",
+    en="The file changed while the answer was written, nothing was edited; run the command again.",
+)
+EMPTY_ANSWER = Message(
+    ru="Модель не дала кода; переформулируйте задание и повторите.",
+    en="The model gave no code; put the task in other words and try again.",
+)
+LEFT_OUT = Message(
+    ru="Показано не всё: модель прочла первые {read} строк выделения из {total}.",
+    en="Not everything is covered: the model read the first {read} lines of {total} selected.",
+)
+ACTION_WRITE = Message(ru="Кодопись: написать код по комментарию", en="Kodopis: write code by this comment")
+ACTION_EXPLAIN = Message(ru="Кодопись: объяснить выделенное", en="Kodopis: explain the selection")
+ACTION_FIX = Message(ru="Кодопись: исправить", en="Kodopis: fix")
+ACTION_DOCSTRING = Message(ru="Кодопись: написать docstring", en="Kodopis: write a docstring")
+ACTION_TESTS = Message(ru="Кодопись: написать тесты", en="Kodopis: write tests")

@@ -107,7 +107,9 @@ class KodopisProtocol(LanguageServerProtocol):
         super()._send_handler_result(future, msg_id=msg_id)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    async def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:
+    async def lsp_workspace__execute_command(  # type: ignore[override]
+        self, params: types.ExecuteCommandParams
+    ) -> Any:
         """Run a command as one task, so that cancelling the request cancels the command.
 
         pygls runs it as a second task that `$/cancelRequest` does not reach.

@@ -45,7 +45,7 @@ class Rule:
 
 
 def _setting(name: str, default: Any, rule: Rule, *, is_place: bool = False) -> Any:
-    """A field with its name in the editor. `is_place`: may lead to a file or a server, so only from trusted settings."""
+    """A field and its name in the editor. `is_place`: may lead to a file or server, so only from trusted settings."""
     return field(default=default, metadata={"name": name, "rule": rule, "is_place": is_place})
 
 

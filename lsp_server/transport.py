@@ -80,7 +80,7 @@ class QueuedWriter:
     `crowded` tells senders of what may be left out (partials, progress, status) that the editor lags behind.
     """
 
-    def __init__(self, stream: BinaryIO, on_broken: Callable[[], None]) -> None:
+    def __init__(self, stream: BinaryIO, on_broken: Callable[[], object]) -> None:
         self._stream = stream
         self._on_broken = on_broken
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

@@ -144,7 +144,7 @@ class LineWorkspace(Workspace):
 
 
 def _clean(text: str) -> str:
-    """Replace halves of surrogate pairs, which JSON can carry and UTF-8 cannot; each is one UTF-16 unit before and after."""
+    """Replace halves of surrogate pairs, which JSON can carry and UTF-8 cannot; UTF-16 lengths stay as they were."""
     return text if text.isascii() else _LONE_SURROGATE.sub("�", text)
 
 

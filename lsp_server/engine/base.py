@@ -36,7 +36,8 @@ class CompletionRequest:
 
     `prompt` is token ids, or text for endpoints that cannot tokenise. `n_predict` counts tokens; 0 only prefills
     (warm-up). `document` names the file asked for: the newest request of equal or higher priority for a document
-    replaces the older one. `family` keeps KV prefixes of different templates apart.
+    replaces the older one. `family` keeps KV prefixes of different templates apart. Without `cache_prompt` the prompt
+    is evaluated anew, whatever the engine remembers.
     """
 
     prompt: tuple[int, ...] | str
@@ -48,6 +49,7 @@ class CompletionRequest:
     family: str = ""
     document: str = ""
     priority: Priority = Priority.MANUAL
+    cache_prompt: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,16 @@ class Timings:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of an answer, in whole characters. The last chunk of a stream has `stop_type`, and `timings`."""
+    """A piece of an answer, in whole characters. The last chunk of a stream has `stop_type`, and `timings`.
+
+    `tokens` are the ids of the piece, where the engine tells them; `n_tokens` counts them anyway.
+    """
 
     text: str
     n_tokens: int = 0
     stop_type: StopType | None = None
     timings: Timings = field(default_factory=Timings)
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,178 @@
+"""A backend whose answers come from a script: a real engine for tests of everything around a model.
+
+Owns: a small reversible tokenizer and the rules of the script. A script is a TOML file; the first rule whose pattern is
+found in the prompt's text answers, else the answer is empty:
+
+    n_ctx = 4096
+    prefill_delay_ms = 0          # per prompt token that is not in the cache
+    crash_at_load = false
+
+    [[answer]]
+    match = "сумм"                # regular expression, searched with DOTALL
+    text = "return a + b\\n"
+    delay_ms = 0                  # per token
+    crash_after = 3               # tokens; the process dies without a word
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lsp_server.engine.backend import BackendError, ShouldStop, shared_length
+from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, LoraScale, StopType, Timings
+from lsp_server.engine.textstream import TextStream
+
+_PIECE = re.compile(r"<\|\w+\|>|</?s>|\w{1,8}|[^\w\s]| {1,8}|\s")
+_SPECIAL = re.compile(r"<\|\w+\|>|</?s>")
+_CRASH_EXIT_CODE = 86
+_SLEEP_STEP_S = 0.005
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An answer, and the prompts it is for. Times in milliseconds."""
+
+    match: str
+    text: str
+    delay_ms: float = 0.0
+    crash_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """A whole script, as its file says it."""
+
+    answers: tuple[Rule, ...]
+    n_ctx: int = 4096
+    prefill_delay_ms: float = 0.0
+    crash_at_load: bool = False
+
+    @staticmethod
+    def load(path: Path) -> Script:
+        """Read a script.
+
+        Raises:
+            BackendError: `script_damaged` where the file is missing or not a script.
+        """
+        try:
+            data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+            answers = tuple(Rule(**answer) for answer in data.pop("answer", []))
+            return Script(answers=answers, **data)
+        except (OSError, ValueError, TypeError) as error:
+            raise BackendError("script_damaged", f"{path}: {error}") from error
+
+
+class ScriptedBackend:
+    """Answers from a script, token by token, with the bookkeeping of a prefix cache."""
+
+    def __init__(self, script: Script, name: str = "scripted", adapters: tuple[str, ...] = ()) -> None:
+        if script.crash_at_load:
+            os._exit(_CRASH_EXIT_CODE)
+        self._script = script
+        self._props = EngineProps(model_path=name, n_ctx=script.n_ctx, adapters=adapters)
+        self._lock = threading.Lock()
+        self._ids: dict[str, int] = {}
+        self._pieces: list[str] = []
+        self._cached: dict[tuple[str, tuple[LoraScale, ...]], tuple[int, ...]] = {}
+
+    def props(self) -> EngineProps:
+        """See `Backend`."""
+        return self._props
+
+    def tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = False) -> list[int]:
+        """Words, runs of spaces and marks become tokens; `<|name|>` is one token where `parse_special`."""
+        pieces: list[str] = []
+        for piece in _PIECE.findall(text):
+            pieces.extend(piece if _SPECIAL.fullmatch(piece) and not parse_special else [piece])
+        return [self._id(piece) for piece in pieces]
+
+    def generate(self, request: CompletionRequest, should_stop: ShouldStop) -> Iterator[Chunk]:
+        """See `Backend`."""
+        prompt = tuple(int(token) for token in request.prompt)
+        if len(prompt) >= self._script.n_ctx:
+            raise BackendError("context_too_long", f"{len(prompt)} tokens, n_ctx is {self._script.n_ctx}")
+        started = time.perf_counter()
+        n_cached, n_done = self._prefill(request, prompt, should_stop)
+        timings = Timings(
+            cached_tokens=n_cached, prompt_tokens=n_done - n_cached, prompt_ms=(time.perf_counter() - started) * 1000
+        )
+        if n_done < len(prompt):
+            yield Chunk("", stop_type="cancelled", timings=timings)
+            return
+        yield from self._answer(request, prompt, timings, should_stop)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _prefill(self, request: CompletionRequest, prompt: tuple[int, ...], should_stop: ShouldStop) -> tuple[int, int]:
+        """Returns how many tokens were cached, and up to which one the prompt is evaluated now."""
+        slot = (request.family, request.lora)
+        known = self._cached.get(slot, ()) if request.cache_prompt else ()
+        n_cached = min(shared_length(known, prompt), max(len(prompt) - 1, 0))
+        done = n_cached
+        while done < len(prompt):
+            if not _sleep(self._script.prefill_delay_ms, should_stop):
+                break
+            done += 1
+        self._cached[slot] = prompt[:done]
+        return n_cached, done
+
+    def _answer(
+        self, request: CompletionRequest, prompt: tuple[int, ...], timings: Timings, should_stop: ShouldStop
+    ) -> Iterator[Chunk]:
+        rule = self._rule("".join(self._pieces[token] for token in prompt))
+        stream = TextStream(request.stop)
+        stop_type: StopType = "eos"
+        n_said = 0
+        started = time.perf_counter()
+        for token in self.tokenize(rule.text):
+            if n_said == request.n_predict >= 0:
+                stop_type = "limit"
+                break
+            if not _sleep(rule.delay_ms, should_stop):
+                stop_type = "cancelled"
+                break
+            if rule.crash_after == n_said:
+                os._exit(_CRASH_EXIT_CODE)
+            n_said += 1
+            yield Chunk(stream.feed(self._pieces[token].encode()), 1, tokens=(token,))
+            if stream.is_stopped:
+                stop_type = "word"
+                break
+        yield Chunk(
+            stream.finish(),
+            stop_type=stop_type,
+            timings=replace(timings, predicted_tokens=n_said, predicted_ms=(time.perf_counter() - started) * 1000),
+        )
+
+    def _rule(self, text: str) -> Rule:
+        for rule in self._script.answers:
+            if re.search(rule.match, text, re.DOTALL):
+                return rule
+        return Rule(match="", text="")
+
+    def _id(self, piece: str) -> int:
+        with self._lock:
+            if piece not in self._ids:
+                self._ids[piece] = len(self._pieces)
+                self._pieces.append(piece)
+            return self._ids[piece]
+
+
+def _sleep(delay_ms: float, should_stop: ShouldStop) -> bool:
+    """Wait, in steps short enough to be cancelled. False where it was."""
+    end = time.perf_counter() + delay_ms / 1000
+    while not should_stop():
+        left = end - time.perf_counter()
+        if left <= 0:
+            return True
+        time.sleep(min(left, _SLEEP_STEP_S))
+    return False

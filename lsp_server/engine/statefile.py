@@ -1,0 +1,52 @@
+"""How an engine's process tells others where it listens: one small JSON file only the user can read.
+
+Owns: the file's content, its atomic writing, its reading. Used by the engine (`__main__`) and by those who look for
+one (`process`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """A running engine, or one that could not start (`error` has a code then, `detail` the engine's own words)."""
+
+    pid: int
+    created: float
+    port: int
+    token: str
+    version: str
+    model: str
+    error: str = ""
+    detail: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step. Its mode is 0600; on Windows the user profile's own rights apply."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)  # mkstemp gives 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(asdict(self), file)
+            os.replace(name, path)  # noqa: PTH105 - mkstemp gives a string
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    @staticmethod
+    def read(path: Path) -> EngineState | None:
+        """The state, or None where there is no file, or none that can be understood."""
+        try:
+            return EngineState(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None

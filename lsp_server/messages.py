@@ -1,4 +1,4 @@
-"""Every text of this package that a user may see, in Russian and English. One sentence each, ending with the next step."""
+"""Every text of this package that a user may see, in Russian and English: one sentence that ends with the next step."""
 
 from __future__ import annotations
 
@@ -110,3 +110,45 @@ ACTION_EXPLAIN = Message(ru="Кодопись: объяснить выделен
 ACTION_FIX = Message(ru="Кодопись: исправить", en="Kodopis: fix")
 ACTION_DOCSTRING = Message(ru="Кодопись: написать docstring", en="Kodopis: write a docstring")
 ACTION_TESTS = Message(ru="Кодопись: написать тесты", en="Kodopis: write tests")
+
+# Engine
+ENGINE_UNREACHABLE = Message(
+    ru="Модель не отвечает по адресу {url}: проверьте адрес в настройке kodopis.endpoint и что сервер запущен.",
+    en="Nothing answers at {url}: check the address in the setting kodopis.endpoint, and that the server runs.",
+)
+ENGINE_UNAUTHORIZED = Message(
+    ru="Сервер {url} не принял ключ: задайте верный ключ в переменной KODOPIS_API_KEY и перезапустите редактор.",
+    en="{url} did not accept the key: set the right one in KODOPIS_API_KEY and restart the editor.",
+)
+ENGINE_LOADING = Message(
+    ru="Модель ещё загружается: повторите запрос через несколько секунд.",
+    en="The model is still loading: ask again in a few seconds.",
+)
+ENGINE_STALLED = Message(
+    ru="Модель слишком долго молчит: повторите запрос или выберите модель поменьше (kodopis models list).",
+    en="The model has been silent for too long: ask again, or choose a smaller model (kodopis models list).",
+)
+ENGINE_DIED = Message(
+    ru="Процесс модели оборвал ответ: повторите запрос, модель запустится снова.",
+    en="The model's process broke off its answer: ask again, it will be started anew.",
+)
+ENGINE_REFUSED = Message(
+    ru="Сервер модели не понял запрос ({detail}): проверьте, что kodopis.endpoint указывает на llama.cpp или vLLM.",
+    en="The model's server did not accept the request ({detail}): check that kodopis.endpoint is llama.cpp or vLLM.",
+)
+ENGINE_FAILED = Message(
+    ru="Модель не смогла ответить ({detail}): перезапустите её командой kodopis stop и повторите запрос.",
+    en="The model failed to answer ({detail}): restart it with kodopis stop and ask again.",
+)
+CONTEXT_TOO_LONG = Message(
+    ru="Запрос не помещается в контекст модели ({detail}): сократите выделение или увеличьте kodopis.nCtx.",
+    en="The request does not fit the model's context ({detail}): select less, or raise kodopis.nCtx.",
+)
+ENDPOINT_INSECURE = Message(
+    ru="Адрес {url} без https отправил бы ваш код открытым текстом: укажите https-адрес в kodopis.endpoint.",
+    en="{url} without https would send your code in the clear: give an https address in kodopis.endpoint.",
+)
+ENDPOINT_UNKNOWN = Message(
+    ru="По адресу {url} отвечает не сервер модели: укажите в kodopis.endpoint сервер llama.cpp или vLLM.",
+    en="What answers at {url} is no model server: set kodopis.endpoint to a llama.cpp or vLLM server.",
+)

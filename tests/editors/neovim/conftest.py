@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from neovim_editor import Editor, Settings, find_neovim
-
-StartEditor = Callable[..., Editor]
+from neovim_editor import Editor, Settings, StartEditor, find_neovim
 
 SCRIPT = """
 [[answer]]

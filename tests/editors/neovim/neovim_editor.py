@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pynvim
+import pynvim  # type: ignore[import-untyped]
 
 T = TypeVar("T")
 
@@ -56,7 +56,10 @@ def find_neovim() -> str | None:
 
 @dataclass(frozen=True)
 class Settings:
-    """How an editor is set up. `hidden`: without `vim.lsp.inline_completion`; `before`: Lua that the user's file has."""
+    """How an editor is set up.
+
+    `hidden`: without `vim.lsp.inline_completion`, as Neovim 0.11 is; `before`: Lua at the start of the user's init.lua.
+    """
 
     server: dict[str, Any] = field(default_factory=dict)
     hidden: bool = False
@@ -140,13 +143,14 @@ class Editor:
         return ghosts[0] if ghosts else ""
 
     @property
-    def pending(self) -> bool:
-        """Whether the server still works on a question for ghost text."""
-        return bool(
+    def requests(self) -> list[str]:
+        """The methods of what the server still works on."""
+        return list(
             self.lua(
+                "local methods = {} "
                 "for _, client in ipairs(vim.lsp.get_clients({ name = 'kodopis' })) do "
-                "for _, request in pairs(client.requests) do "
-                "if request.method == 'textDocument/inlineCompletion' then return true end end end"
+                "for _, request in pairs(client.requests) do table.insert(methods, request.method) end end "
+                "return methods"
             )
         )
 
@@ -179,6 +183,9 @@ class Editor:
             pass  # it has left already
         finally:
             self.nvim.close()
+
+
+StartEditor = Callable[..., Editor]
 
 
 def _init_file(settings: Settings) -> str:

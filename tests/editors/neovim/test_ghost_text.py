@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
 import pytest
-
 from neovim_editor import Editor
 
 pytestmark = pytest.mark.editor
@@ -48,7 +48,7 @@ def test_the_ghost_text_grows(editor: Editor) -> None:
 
     editor.wait(grown, "whole ghost text")
     assert len(seen) >= 2
-    assert all(later.startswith(earlier) for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
 
 
 def test_typing_what_it_says_keeps_it(editor: Editor) -> None:
@@ -90,7 +90,7 @@ def test_typing_something_else_while_it_grows_stops_it(editor: Editor) -> None:
     editor.keys("import os")
     editor.wait(lambda: editor.lines[1] == "import os", "typed text")
     assert editor.ghosts == []
-    editor.wait(lambda: not editor.pending, "no question on its way")
+    editor.wait(lambda: not editor.requests, "no question on its way")
     assert editor.ghosts == []
 
 
@@ -102,7 +102,7 @@ def test_leaving_insert_mode_stops_it(editor: Editor, key: str) -> None:
     editor.keys(key)
     editor.wait(lambda: editor.mode == "n", "normal mode")
     assert editor.ghosts == []
-    editor.wait(lambda: not editor.pending, "no question on its way")
+    editor.wait(lambda: not editor.requests, "no question on its way")
     assert editor.ghosts == []
     editor.keys("S")  # the engine is free: the same place is answered again
     editor.wait_for_ghost("def slow(a, b):\n    first = a\n    second = b\n    return first + second")
@@ -114,7 +114,7 @@ def test_leaving_before_it_is_asked_shows_nothing(editor: Editor) -> None:
     editor.wait(lambda: editor.mode == "n", "normal mode")
     editor.lua("vim.wait(1000)")  # longer than the pause after which the editor asks
     assert editor.ghosts == []
-    assert not editor.pending
+    assert not editor.requests
 
 
 def test_taken_while_it_grows_the_rest_follows(editor: Editor) -> None:
@@ -133,7 +133,7 @@ def test_line_by_line(editor: Editor) -> None:
     editor.open("построчно.py")
     ask(editor)
     editor.wait_for_ghost(ADD)
-    editor.wait(lambda: not editor.pending, "whole answer")
+    editor.wait(lambda: not editor.requests, "whole answer")
     editor.keys("<M-Right>")
     editor.wait(lambda: editor.lines[1:] == ["def add(a, b):"], "first line")
     editor.keys("<M-Right>")
@@ -154,10 +154,11 @@ def test_undo_takes_back_the_answer_alone(editor: Editor) -> None:
 def test_inside_a_block_and_with_windows_line_ends(editor: Editor) -> None:
     path = editor.open("блок.py", "class Ёлка:\r\n    pass\r\n")
     editor.keys(f"ggo{COMMENT}<CR>")
-    editor.wait(lambda: editor.ghost.startswith("def add") and not editor.pending, "whole answer")
+    editor.wait(lambda: editor.ghost.startswith("def add") and not editor.requests, "whole answer")
     editor.keys("<Tab><Esc>:write<CR>")
     editor.wait(lambda: editor.mode == "n" and len(editor.lines) == 6, "code in the buffer")
-    written = editor.wait(lambda: "total" in path.read_text(encoding="utf-8") and path.read_bytes(), "file")
+    editor.wait(lambda: "total" in path.read_text(encoding="utf-8"), "file on the disk")
+    written = path.read_bytes()
     assert written.decode().count("\r\n") == written.count(b"\n") == 6
     compile(written, "блок.py", "exec")
 
@@ -174,7 +175,7 @@ def test_nothing_comes_by_itself_when_switched_off(editor: Editor) -> None:
     editor.command("Kodopis automatic")
     ask(editor)
     editor.lua("vim.wait(1000)")
-    editor.wait(lambda: not editor.pending, "no question on its way")
+    editor.wait(lambda: not editor.requests, "no question on its way")
     assert editor.ghosts == []
     editor.keys("<M-CR>")
     editor.wait_for_ghost(ADD)
@@ -184,7 +185,7 @@ def test_variants(editor: Editor) -> None:
     editor.open("варианты.py")
     ask(editor)
     editor.wait_for_ghost(ADD)
-    editor.wait(lambda: not editor.pending, "whole answer")
+    editor.wait(lambda: not editor.requests, "whole answer")
     editor.keys("<M-Down>")
     editor.wait(lambda: "(2/" in editor.ghost, "second variant")
     second = editor.ghost.rsplit(" (2/", 1)[0]

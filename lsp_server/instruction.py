@@ -108,7 +108,8 @@ def find(source: Source, cursor: Place, *, automatic: bool, english: bool = Fals
         return None
     if found.kind == "docstring":
         return found if _is_empty_function(source, view, found, cursor) else None
-    return found if wording.is_request(_marked(found)) else None
+    is_wanted = wording.is_task if found.kind == "todo" else wording.is_request
+    return found if is_wanted(found.text) else None
 
 
 def insertion_at(source: Source, cursor: Place) -> Insertion:
@@ -121,10 +122,6 @@ def insertion_at(source: Source, cursor: Place) -> Insertion:
         return Insertion(cursor.line, len(before), before, before, tail)
     indent = before or _indent_here(source, cursor.line)
     return Insertion(cursor.line, len(line), indent, indent)
-
-
-def _marked(found: Instruction) -> str:
-    return f"TODO: {found.text}" if found.kind == "todo" else found.text
 
 
 def _line_above(source: Source, line: int, gap: int) -> int | None:

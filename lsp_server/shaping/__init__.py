@@ -161,7 +161,7 @@ class Shaper:
         return self._check.adds_no_error(lines)
 
     def _text(self, n_lines: int) -> str:
-        if not n_lines:
+        if not n_lines or not self._lines[0].startswith(self._insertion.line_head):
             return ""
         text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(self._lines[:n_lines])
         return text.replace("\n", self._source.newline)

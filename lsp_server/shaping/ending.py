@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lsp_server import wording
 from lsp_server.instruction import Instruction
+from lsp_server.shaping.asked import Asked
 from lsp_server.shaping.indenting import Line
 
 MAX_COMMENT_LINES = 8
@@ -18,17 +18,12 @@ _LEAVES = re.compile(r"(?:return|raise|break|continue)\b")
 _STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
 _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
-_ASSIGNMENT = re.compile(r"[\w.,\s\[\]'\"]+?(?::[^=]+)?=(?!=)")
 _EXAMPLE = re.compile(
     r"#+\s*(?:пример|использовани|тест|проверк|проверяем|вызов|вызываем|пояснени|объяснени|результат|вывод:|ожидаем|"
     r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
     re.IGNORECASE,
 )
-_WANTS_CALL = re.compile(
-    r"вызов|вызв|вызыв|запус|пример|проверь|протестир|примени|использу|тест|example|call|run|test", re.I
-)
-_WANTS_MAIN = re.compile(r"main|мейн|точк\w+ входа|__name__|скрипт|программ|script|cli|командн", re.IGNORECASE)
-_NAME = re.compile(r"\b(?:[a-z]+_\w+|[A-Z][a-z]+[A-Z]\w*)\b|`(\w+)`|\b(\w+)\(")
+_CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
 
 
 @dataclass(frozen=True)
@@ -44,8 +39,7 @@ class Ender:
 
     def __init__(self, suffix: Sequence[SuffixLine], instruction: Instruction | None, scope: str) -> None:
         self._suffix = suffix
-        self._asked = instruction.text if instruction else ""
-        self._instruction = instruction
+        self._asked = Asked(instruction)
         self._in_function = scope == "function"
         self._pending: list[Line] = []
         self._seen: list[str] = []
@@ -73,18 +67,17 @@ class Ender:
 
     def is_settled(self, beginning: str, depth: int) -> bool:
         """Whether a new statement that begins so, at such a depth, ends the code however it goes on."""
-        if not beginning or not self._seen:
+        if not beginning or not self._seen or depth > 0:
             return False
         if depth < 0:
             return True
-        return (
-            depth == 0 and self._one_definition_done() and not self._more_definitions() and beginning[0] not in "@dca#"
-        )
+        may_go_on = self._asked.calls or self._asked.output or self._asked.statements or beginning[0] == "@"
+        return self._one_definition_done() and not may_go_on and not self._more_definitions()
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
             self.reason = "dedent"
-        elif line.depth == 0 and self._seen and _EXAMPLE.match(line.stripped) and not _WANTS_CALL.search(self._asked):
+        elif line.depth == 0 and self._seen and _EXAMPLE.match(line.stripped) and not self._asked.calls:
             self.reason = "example"
         elif line.depth == 0 and self._is_suffix(line):
             self.reason = "suffix"
@@ -111,32 +104,33 @@ class Ender:
     def _why_not_at_base(self, text: str) -> str:
         if not self._seen:
             return ""
-        if _MAIN.match(text) and not _WANTS_MAIN.search(self._asked):
+        if _MAIN.match(text) and not self._asked.main:
             return "example"
         if self._in_function:
             return ""
         if _LEAVES.match(text):
             return "broken"
-        if _PRINT.match(text) and self._asked and not wording.asks_for_output(self._asked):
+        if _PRINT.match(text) and self._asked.text and not self._asked.output:
             return "example"
-        if not self._one_definition_done():
-            return ""
+        return self._why_not_after_definition(text) if self._one_definition_done() else ""
+
+    def _why_not_after_definition(self, text: str) -> str:
         if _DEFINITION.match(text) or text.startswith("@"):
             return "" if self._more_definitions() or self._continues_property(text) else "second definition"
-        if self._asked and (_WANTS_CALL.search(self._asked) or wording.asks_for_output(self._asked)):
+        if self._asked.calls or self._asked.output:
             return ""
-        wants_statement = self._instruction is not None and self._instruction.expects == "statement"
-        return "" if wants_statement and _ASSIGNMENT.match(text) else "example"
+        call = _CALL.match(text)
+        is_example = call is not None and call[1] in self._definitions
+        return "" if self._asked.statements and not is_example else "example"
 
     def _one_definition_done(self) -> bool:
         return bool(self._definitions) and not self._in_function
 
     def _more_definitions(self) -> bool:
         """Whether another definition may follow: several were asked, or a name that was asked is still missing."""
-        if wording.asks_for_several(self._asked) or self._definitions[-1].startswith("_"):
+        if self._asked.several or self._definitions[-1].startswith("_"):
             return True
-        asked = {next(filter(None, match.groups()), match[0]) for match in _NAME.finditer(self._asked)}
-        return bool(asked) and not asked.intersection(self._definitions)
+        return bool(self._asked.names) and self._asked.names.isdisjoint(self._definitions)
 
     def _continues_property(self, text: str) -> bool:
         return text.startswith("@") and text[1:].split(".", maxsplit=1)[0] in self._definitions

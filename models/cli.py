@@ -8,6 +8,7 @@ prints one event a line.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,19 +66,19 @@ def add_commands(parser: Parser) -> None:
 
     command("list", HELP_LIST, _list).options.add_argument("--json", action="store_true", help=HELP_JSON())
     get = command("get", HELP_GET, _get)
-    get.add_argument("model", nargs="?", default="auto", help=HELP_MODEL())
+    get.arguments.add_argument("model", nargs="?", default="auto", help=HELP_MODEL())
     get.options.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help=HELP_PROGRESS())
     for name, help_text, run in (("verify", HELP_VERIFY, _verify), ("path", HELP_PATH, _path)):
         sub = command(name, help_text, run)
-        sub.add_argument("model", nargs="?", default="auto", help=HELP_MODEL())
+        sub.arguments.add_argument("model", nargs="?", default="auto", help=HELP_MODEL())
         sub.options.add_argument("--json", action="store_true", help=HELP_JSON())
     add = command("add", HELP_ADD, _add)
-    add.add_argument("path", type=Path, help=HELP_ADD_PATH())
+    add.arguments.add_argument("path", type=Path, help=HELP_ADD_PATH())
     add.options.add_argument("--id", default="", help=HELP_ADD_ID())
     add.options.add_argument("--base", default="", help=HELP_ADD_BASE())
     add.options.add_argument("--json", action="store_true", help=HELP_JSON())
     remove = command("remove", HELP_REMOVE, _remove)
-    remove.add_argument("model", help=HELP_MODEL())
+    remove.arguments.add_argument("model", help=HELP_MODEL())
     remove.options.add_argument("--json", action="store_true", help=HELP_JSON())
 
 
@@ -85,6 +86,9 @@ def _reporting_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[arg
     def reporting(args: argparse.Namespace) -> int:
         try:
             return run(args)
+        except BrokenPipeError:  # `kodopis models list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except ModelError as error:
             if getattr(args, "json", False):
                 print_json({"error": {"code": error.code, "message": str(error)}})

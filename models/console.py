@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from models.messages import HELP_COMMANDS, HELP_ERROR, HELP_HELP, HELP_OPTIONS, HELP_USAGE
+from models.messages import HELP_ARGUMENTS, HELP_COMMAND, HELP_COMMANDS, HELP_ERROR, HELP_HELP, HELP_OPTIONS, HELP_USAGE
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -28,12 +28,13 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **arguments: Any) -> None:
         arguments.setdefault("formatter_class", _Formatter)
         super().__init__(**arguments, add_help=False)
+        self.arguments = self.add_argument_group(HELP_ARGUMENTS())
         self.options = self.add_argument_group(HELP_OPTIONS())
         self.options.add_argument("-h", "--help", action="help", help=HELP_HELP())
 
     def add_commands(self) -> argparse._SubParsersAction[Parser]:
         """Begin the list of commands; each `add_parser` gives a parser of this class."""
-        return self.add_subparsers(title=HELP_COMMANDS(), metavar="", required=True, parser_class=Parser)
+        return self.add_subparsers(title=HELP_COMMANDS(), metavar=HELP_COMMAND(), required=True, parser_class=Parser)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line, and end with code 2."""

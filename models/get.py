@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from models.catalog import Catalog
 from models.console import print_json
-from models.entry import ModelEntry
 from models.errors import ModelError
 from models.fetch import Notice, Progress, fetch
 from models.messages import FETCH_CANCELLED, GOT, SOURCE_NOTICE
@@ -34,11 +34,13 @@ class _View(Protocol):
 
 def get_model(spec: str, progress: str) -> int:
     """Fetch a model; `progress` is `bar`, `json` or `none`. Gives the exit code."""
+    # An editor that cancels ends this process: pip, if it is running, has to end with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     view: _View = {"bar": _Bar, "json": _Lines, "none": _Silent}[progress]()
     store = Store()
     try:
         entry = Catalog.load().resolve(spec)
-        _fetch(entry, store, view)
+        fetch(entry, store, view.progress, view.is_gone, on_source=view.source)
     except ModelError as error:
         view.error(error)
         return 1
@@ -47,10 +49,6 @@ def get_model(spec: str, progress: str) -> int:
         return 1
     view.done(str(store.path(entry)))
     return 0
-
-
-def _fetch(entry: ModelEntry, store: Store, view: _View) -> None:
-    fetch(entry, store, view.progress, view.is_gone, on_source=view.source)
 
 
 class _Silent:
@@ -113,8 +111,8 @@ class _Bar(_Silent):
             self._bar = None
 
 
-class _Lines:
-    """One JSON object a line on stdout. When the reader is gone, the fetch ends as if cancelled."""
+class _Lines(_Silent):
+    """One JSON object a line on stdout, errors on stderr too. A reader that is gone has cancelled the fetch."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -137,6 +135,7 @@ class _Lines:
 
     def error(self, error: ModelError) -> None:
         self._print({"event": "error", "code": error.code, "message": str(error)})
+        super().error(error)
 
     def is_gone(self) -> bool:
         return self._gone

@@ -179,6 +179,8 @@ BASE_NEEDED = Message(
 )
 
 HELP_USAGE = Message(ru="использование: ", en="usage: ")
+HELP_ARGUMENTS = Message(ru="аргументы", en="arguments")
+HELP_COMMAND = Message(ru="команда", en="command")
 HELP_OPTIONS = Message(ru="параметры", en="options")
 HELP_COMMANDS = Message(ru="команды", en="commands")
 HELP_HELP = Message(ru="показать эту справку", en="show this help")

@@ -120,8 +120,8 @@ local texts = {
   },
 }
 
---- The locale: "ru_RU.UTF-8", on Windows "Russian_Russia.1251". What the user asked for comes first: v:lang is "C" where
---- that locale is not installed.
+--- The locale: "ru_RU.UTF-8", on Windows "Russian_Russia.1251". What the user asked for comes first: v:lang is "C"
+--- where that locale is not installed.
 ---@return string
 local function locale()
   for _, name in ipairs({ 'LC_ALL', 'LC_MESSAGES', 'LANG' }) do

@@ -1,10 +1,11 @@
 """Put a real VS Code workbench (code-server) into a cache folder, once. `python tests/editors/vscode/setup.py`.
 
 Owns: what must be on the machine, where the workbench is kept, and how it is built from npm. Does not install Debian
-packages: that needs root, so `.ci/run` does it (`--packages` prints their names); everybody else is told which are missing.
+packages: that needs root, so `.ci/run` does it (`--packages` prints their names); everybody else is told which are
+missing.
 
-code-server 4.99.4 is VS Code 1.99.3 and the last line that runs on Node 20. Its own install script downloads ripgrep and
-refuses root, so the same steps are taken here one by one.
+code-server 4.99.4 is VS Code 1.99.3 and the last line that runs on Node 20. Its own install script downloads ripgrep
+and refuses root, so the same steps are taken here one by one.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def missing_packages() -> list[str]:
         missing.append("chromium")
     if not is_ready() and shutil.which("pkg-config"):
         for library, package in _LIBRARIES.items():
-            found = subprocess.run(["pkg-config", "--exists", library], check=False)  # noqa: S607 - the one on PATH
+            found = subprocess.run(["pkg-config", "--exists", library], check=False)
             if found.returncode != 0:
                 missing.append(package)
     return missing

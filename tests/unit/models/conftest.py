@@ -54,11 +54,17 @@ def commands(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def qwen() -> Vocabulary:
-    store, entry = Store(), Catalog.load().resolve("qwen2.5-coder-0.5b")
+def installed_path() -> Path:
+    """The real 0.5B model."""
+    store, entry = Store(), Catalog.load(user=False).resolve("qwen2.5-coder-0.5b")
     if not store.is_installed(entry):
         pytest.skip("the 0.5B model is not installed: python -m models get qwen2.5-coder-0.5b")
-    return Vocabulary(store.path(entry))
+    return store.path(entry)
+
+
+@pytest.fixture(scope="session")
+def qwen(installed_path: Path) -> Vocabulary:
+    return Vocabulary(installed_path)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,14 @@ local function watch(session)
       session:drop()
     end,
   })
+  vim.api.nvim_create_autocmd('ModeChanged', {
+    group = group,
+    pattern = '[^i]*:i*',
+    desc = 'Kodopis: forget what was drawn the last time',
+    callback = function()
+      session:show()
+    end,
+  })
 end
 
 ---@param client_id integer

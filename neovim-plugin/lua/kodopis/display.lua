@@ -13,4 +13,13 @@ function M.module()
   return M.is_native() and vim.lsp.inline_completion or require('kodopis.ghost')
 end
 
+--- Wipe what Neovim has drawn: outside insert mode it takes no items any more, not even none.
+---@param bufnr integer
+function M.clear(bufnr)
+  if M.is_native() and vim.api.nvim_buf_is_valid(bufnr) then
+    local namespace = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
+    vim.api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
+  end
+end
+
 return M

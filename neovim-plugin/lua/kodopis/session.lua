@@ -78,8 +78,9 @@ function Session:ask(send, params, handler)
   self.deliver = handler
   local cursor = Suggestion.cursor(self.bufnr)
   local by_hand = self.ask_next or params.context.triggerKind == INVOKED
-  if not cursor or not vim.api.nvim_get_mode().mode:match('^i') then
-    return true, nil -- the timer ran out after insert mode was left
+  local is_here = vim.api.nvim_get_current_buf() == self.bufnr and vim.api.nvim_get_mode().mode:match('^i')
+  if not cursor or not is_here then
+    return true, nil -- the timer ran out after insert mode or the buffer was left
   end
   if not by_hand and self:answers(cursor) then
     return true, nil
@@ -131,17 +132,17 @@ function Session:answered(question, err, result, ctx)
     return self.deliver(err, nil, ctx)
   end
   local items = result and (result.items or result) or {}
-  self:offer(items --[=[@as lsp.InlineCompletionItem[]]=], question.place)
+  self:offer(items --[=[@as lsp.InlineCompletionItem[]]=])
 end
 
 --- Suggest these items from now on.
 ---@param items lsp.InlineCompletionItem[]
----@param asked_at kodopis.Place
 ---@param index? integer which to show
-function Session:offer(items, asked_at, index)
+function Session:offer(items, index)
+  local cursor = Suggestion.cursor(self.bufnr)
   self.suggestions = {}
-  for _, item in ipairs(items) do
-    local suggestion = Suggestion.from_item(self.bufnr, item, asked_at, self.client.offset_encoding)
+  for _, item in ipairs(cursor and items or {}) do
+    local suggestion = Suggestion.from_item(self.bufnr, item, cursor, self.client.offset_encoding)
     table.insert(self.suggestions, suggestion)
   end
   self.index = index or 1
@@ -202,6 +203,7 @@ function Session:drop()
   if #self.suggestions > 0 then
     self.suggestions = {}
     self:show()
+    display.clear(self.bufnr)
   end
 end
 

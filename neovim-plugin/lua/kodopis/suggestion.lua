@@ -44,13 +44,13 @@ function M.cursor(bufnr)
   return { row = row - 1, col = col }
 end
 
---- Read an item of the server. `asked_at` is where the cursor was when it was asked for.
+--- Read an item of the server.
 ---@param bufnr integer
 ---@param item lsp.InlineCompletionItem
----@param asked_at kodopis.Place
+---@param cursor kodopis.Place
 ---@param encoding string
 ---@return kodopis.Suggestion?
-function M.from_item(bufnr, item, asked_at, encoding)
+function M.from_item(bufnr, item, cursor, encoding)
   local text = item.insertText
   if type(text) ~= 'string' or not item.range then
     return nil
@@ -58,7 +58,7 @@ function M.from_item(bufnr, item, asked_at, encoding)
   local finish = to_place(bufnr, item.range['end'], encoding)
   return {
     start = to_place(bufnr, item.range.start, encoding),
-    tail = finish.row == asked_at.row and math.max(finish.col - asked_at.col, 0) or 0,
+    tail = finish.row == cursor.row and math.max(finish.col - cursor.col, 0) or 0,
     -- buffers hold no \r, whatever line end their file has
     text = (text:gsub('\r\n', '\n')),
   }

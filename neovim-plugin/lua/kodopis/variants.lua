@@ -50,7 +50,7 @@ local function received(session, place, changedtick, found)
   if #items < (has_shown and 2 or 1) then
     return messages.notify(messages.text('no_variants'))
   end
-  session:offer(items, place, has_shown and 2 or 1)
+  session:offer(items, has_shown and 2 or 1)
 end
 
 --- Show the next or the previous answer; ask the server for others while there is only one.

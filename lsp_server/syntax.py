@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 from lsp_server.document import Source
 
@@ -32,6 +32,11 @@ ScopeKind = Literal["function", "class"]
 @lru_cache(maxsize=1)
 def _parser() -> Parser:
     return Parser(Language(tree_sitter_python.language()))
+
+
+@lru_cache(maxsize=1)
+def _strings() -> Query:
+    return Query(Language(tree_sitter_python.language()), "(string) @string")
 
 
 def parse(text: str) -> Tree:
@@ -120,20 +125,23 @@ class Window:
         node = self.node_at(number, len(indent_of(line)))
         return node is not None and node.type == "comment"
 
+    @cached_property
+    def _string_lines(self) -> frozenset[int]:
+        strings = QueryCursor(_strings()).captures(self.tree.root_node).get("string", [])
+        spans = ((self.line_number(node), self.last_line_number(node)) for node in strings)
+        return frozenset(number for first, last in spans for number in range(first + 1, last + 1))
+
     def is_in_string(self, number: int) -> bool:
         """Whether a line begins inside a string."""
-        node = self.node_at(number, 0)
-        while node is not None:
-            if node.type == "string":
-                return self.line_number(node) < number <= self.last_line_number(node)
-            node = node.parent
-        return False
+        return number in self._string_lines
 
 
-def window(source: Source, line: int, before: int = LINES_BEFORE, after: int = LINES_AFTER) -> Window:
+def window(
+    source: Source, line: int, before: int = LINES_BEFORE, after: int = LINES_AFTER, chars: int = CHARS_LIMIT
+) -> Window:
     """The lines around a line, from a top-level boundary on, and parsed right even where they begin in a string."""
-    first = _first_line(source, line, before)
-    last = _last_line(source, line, after)
+    first = _first_line(source, line, before, chars)
+    last = _last_line(source, line, after, chars)
     lines = [source.line(number) for number in range(first, last)]
     plain = Window(first, lines)
     if first == 0 or not any(_TRIPLE.search(text) for text in lines):
@@ -144,13 +152,13 @@ def window(source: Source, line: int, before: int = LINES_BEFORE, after: int = L
     return min(candidates, key=lambda one: sum(1 for _ in error_nodes(one.tree)))
 
 
-def _first_line(source: Source, line: int, before: int) -> int:
+def _first_line(source: Source, line: int, before: int, chars: int) -> int:
     lowest = max(0, line - before)
     n_chars = 0
     reached = line
     for number in range(min(line, len(source.lines)) - 1, lowest - 1, -1):
         n_chars += len(source.lines[number])
-        if n_chars > CHARS_LIMIT:
+        if n_chars > chars:
             break
         reached = number
     if reached <= 0:
@@ -161,11 +169,11 @@ def _first_line(source: Source, line: int, before: int) -> int:
     return reached
 
 
-def _last_line(source: Source, line: int, after: int) -> int:
+def _last_line(source: Source, line: int, after: int, chars: int) -> int:
     n_chars = 0
     for number in range(line, min(len(source.lines), line + after)):
         n_chars += len(source.lines[number])
-        if n_chars > CHARS_LIMIT:
+        if n_chars > chars:
             return max(number, line + 1)
     return min(len(source.lines), line + after)
 

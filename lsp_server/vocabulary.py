@@ -8,15 +8,15 @@ def _words(*lines: str) -> frozenset[str]:
 
 
 LEAD_INS = _words(
-    "пожалуйста плиз плз пж теперь затем потом далее дальше здесь тут сюда ниже сначала а и ну же ещё еще также тоже",
-    "просто быстро быстренько короче кароч мне нам тогда значит итак наконец снова опять вот бы то сразу иначе лучше",
-    "аккуратно там всё все ok ок please now then",
+    "пожалуйста плиз плз пж теперь затем потом далее дальше здесь тут сюда ниже сначала а и ну же ещё еще также",
+    "тоже просто быстро быстренько короче кароч мне нам тогда значит итак наконец снова опять вот бы то сразу иначе",
+    "лучше аккуратно там всё все ok ок please now then",
 )
 """Said before what is asked."""
 
 ASKING = _words(
-    "нужно надо нужен нужна нужны необходимо требуется хочу хотелось давай давайте можешь сможешь можете можно прошу",
-    "следует помоги попробуй",
+    "нужно надо нужен нужна нужны необходимо требуется хочу хотелось давай давайте можешь сможешь можете можно",
+    "прошу следует помоги попробуй",
 )
 
 FUNCTION_HEADS = _words(
@@ -34,13 +34,14 @@ OTHER_HEADS = _words(
 )
 
 NO_REQUEST_STARTS = _words(
-    "смотри смотрите см обрати обратите помни помните учти учтите запомни запомните подумай осторожно внимание важно",
-    "примечание замечание заметка заметим обратим раскомментируй раскомментируйте закомментируй закомментируйте",
-    "напоминаю почитай почитайте прочти источник взято спасибо ссылка подробнее костыль хак временно временный временное",
-    "временная заглушка баг устарело устаревший устаревшая legacy потому поскольку этот эта это эти такой такая раньше",
-    "сейчас уже пока почему зачем кто где когда автор редактировать запускать запускайте используется",
-    "используются отключено отключаем note warning hack deprecated nb ps p.s пс имхо возможно вероятно кажется видимо",
-    "например т.е то-есть иногда обычно чтобы увы кстати не нет никогда нельзя конец начало раздел часть глава так кодировка версия",
+    "смотри смотрите см обрати обратите помни помните учти учтите запомни запомните подумай осторожно внимание",
+    "важно примечание замечание заметка заметим обратим раскомментируй раскомментируйте закомментируй",
+    "закомментируйте напоминаю почитай почитайте прочти источник взято спасибо ссылка подробнее костыль хак",
+    "временно временный временное временная заглушка баг устарело устаревший устаревшая legacy потому поскольку",
+    "этот эта это эти такой такая раньше сейчас уже пока почему зачем кто где когда автор редактировать запускать",
+    "запускайте используется используются отключено отключаем note warning hack deprecated nb ps p.s пс имхо",
+    "возможно вероятно кажется видимо например т.е то-есть иногда обычно чтобы увы кстати не нет никогда нельзя",
+    "конец начало раздел часть глава так кодировка версия",
 )
 """What begins a remark, a warning or an explanation."""
 
@@ -52,14 +53,18 @@ NO_CODE_TASKS = _words(
 )
 """Tasks of a TODO that are no request for new code at this place."""
 
-POSTPONED = _words("релиза релизе релизом потом позже версии спринте спринт тикет jira когда-нибудь миграции после")
+POSTPONED = _words(
+    "релиза релизе релизом потом позже версии спринте спринт тикет jira когда-нибудь миграции после",
+)
 
 ENGLISH_VERBS = _words(
     "add append apply ask assert assign build calculate call check choose clean clear close collect combine compare",
     "compute concatenate connect convert copy count create decode define delete detect divide download draw encode",
-    "ensure extract fetch fill filter find flatten format generate get group handle implement initialize insert iterate",
-    "join load log loop make map merge multiply normalize open parse plot print process raise read receive remove rename",
-    "replace return reverse round run save scan search select send set shuffle skip sort split start store strip sum swap",
-    "test transform translate update use validate wait write yield",
+    "ensure extract fetch fill filter find flatten format generate get group handle implement initialize insert",
+    "iterate join load log loop make map merge multiply normalize open parse plot print process raise read receive",
+    "remove rename replace return reverse round run save scan search select send set shuffle skip sort split start",
+    "store strip sum swap test transform translate update use validate wait write yield",
 )
-NO_REQUEST_ENGLISH = _words("note warning see this these that it we the-above because since hack deprecated when where")
+NO_REQUEST_ENGLISH = _words(
+    "note warning see this these that it we the-above because since hack deprecated when where",
+)

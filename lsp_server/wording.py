@@ -106,13 +106,16 @@ def _score(sentence: str) -> int:
         return 4
     if len(words) < 2:
         return 0
+    return 3 if _is_asked_otherwise(words, sentence) else _phrase_score(words, sentence)
+
+
+def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
+    """A signature, a question, «функция, которая…», or a command in a later clause."""
     if _SIGNATURE.search(sentence) or _is_question(words, sentence) or _is_head_phrase(words):
-        return 3
+        return True
     if words[0] == "если" and any(_is_command(word) for word in words[1:]):
-        return 3
-    if any(_begins_with_command(clause) for clause in _CLAUSE.split(sentence)[1:]):
-        return 3
-    return _phrase_score(words, sentence)
+        return True
+    return any(_begins_with_command(clause) for clause in _CLAUSE.split(sentence)[1:])
 
 
 def _phrase_score(words: list[str], sentence: str) -> int:

@@ -1,8 +1,9 @@
 """What of a model's answer is put into the file, decided while it streams.
 
 Owns: the order of the steps. Each has its module: `wrapping` (fences, chatter), `placing` (echoes, rewritten
-functions), `indenting`, `ending` (where the code ends), `checking` (no new syntax error). Whole lines only; a line that may still
-be dropped is held back, so every partial is a prefix of the final text, however the stream was cut into pieces.
+functions), `indenting`, `ending` (where the code ends), `checking` (no new syntax error). Whole lines only; a line
+that may still be dropped is held back, so every partial is a prefix of the final text, however the stream was cut
+into pieces.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lsp_server.syntax import indent_of, indent_unit, scopes, window
 
 SUFFIX_LINES = 6
 ABOVE_LINES = 400
+LONG_LINE = 1_000
 
 _CYRILLIC_NAME = re.compile(r"[а-яё]", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -51,7 +53,7 @@ class Shaper:
         unit = indent_unit(source, insertion.line)
         self._tab = tab_columns(unit)
         around = scopes(view, insertion.line, insertion.indent)
-        names = "".join(Scan().code(line) for line in view.lines)
+        names = "".join(Scan().code(line) for line in view.lines if len(line) < LONG_LINE)
         self._unwrapper = Unwrapper(bool(_CYRILLIC_NAME.search(names)))
         above = [
             Above(number, view.line(number).strip())

@@ -13,6 +13,7 @@ from lsp_server.syntax import count_errors, window
 
 REGION_BEFORE = 150
 REGION_AFTER = 60
+REGION_CHARS = 20_000
 
 _CONTINUES_ABOVE = re.compile(r"\s*(?:elif|else|except|finally|case)\b")
 
@@ -36,7 +37,7 @@ class SyntaxCheck:
     """
 
     def __init__(self, source: Source, insertion: Insertion) -> None:
-        view = window(source, insertion.line, REGION_BEFORE, REGION_AFTER)
+        view = window(source, insertion.line, REGION_BEFORE, REGION_AFTER, REGION_CHARS)
         index = insertion.line - view.first_line
         self._before = "".join(line + "\n" for line in view.lines[:index])
         self._before += insertion.opening.replace("\r\n", "\n")

@@ -14,9 +14,9 @@ _SPECIAL = re.compile(r"<\|[\w▁ ]{2,30}\|>|<｜[^｜]{2,40}｜>|</s>\s*$|\[/?I
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _CYRILLIC_NAME = re.compile(r"^[\w\s.,()\[\]{}=:+\-*/<>!\"'%@&|^~\\]*$")
 _ENGLISH_PROSE = re.compile(
-    r"\s*(?:[*_]{0,2})(?:Here|Sure|Certainly|Of course|This|The|To|You|I|I'm|Below|In this|In the|Note|Let's|Let us|We|"
-    r"It|Explanation|Output|Example|Usage|Answer|Solution|Please|Okay|OK|Great|Yes|No|If you|Make sure|Remember|Finally|"
-    r"However|Replace|Now|And|For example)\b(?!\s*(?:[=(.\[]|:\s*\w+\s*=))[ ,!.:*']"
+    r"\s*[*_]{0,2}(?:Here|Sure|Certainly|Of course|This|The|To|You|I|I'm|Below|In this|In the|Note|Let's|Let us|"
+    r"We|It|Explanation|Output|Example|Usage|Answer|Solution|Please|Okay|OK|Great|Yes|No|If you|Make sure|Remember|"
+    r"Finally|However|Replace|Now|And|For example)\b(?!\s*(?:[=(.\[]|:\s*\w+\s*=))[ ,!.:*']"
 )
 _MARKDOWN = re.compile(r"\s*(?:\*\*|[-•]\s+\S.*[а-яёa-z] |\d+[.)]\s+\D|>\s|\|\s*\w.*\|\s*$|---+\s*$)", re.IGNORECASE)
 
@@ -46,17 +46,12 @@ class Unwrapper:
         fence = _FENCE.match(line)
         if fence or _FENCE_BEGIN.match(line):
             return self._fence(fence[1].lower() if fence else "")
-        if self._in_foreign_fence:
+        if self._in_foreign_fence or (not self._has_code and not line.strip()):
             return Verdict.SKIP
-        if not line.strip():
-            return Verdict.CODE if self._has_code else Verdict.SKIP
-        if self._is_prose(line, scan):
-            if self._has_code:
-                self.reason = "prose"
-                return Verdict.STOP
-            return Verdict.SKIP
-        if not line.lstrip().startswith("#"):
-            self._has_code = True
+        if line.strip() and self._is_prose(line, scan):
+            self.reason = "prose" if self._has_code else ""
+            return Verdict.STOP if self._has_code else Verdict.SKIP
+        self._has_code = self._has_code or not line.lstrip().startswith("#")
         return Verdict.CODE
 
     def is_settled(self, beginning: str, scan: Scan) -> bool:

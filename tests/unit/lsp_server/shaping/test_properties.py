@@ -65,9 +65,7 @@ def source_of(lines: list[str], newline: str) -> Source:
     return Source("file:///a.py", [*whole[:-1], whole[-1].removesuffix(newline)] if whole else [])
 
 
-def shaped(
-    source: Source, cursor: Place, answer: str, pieces: list[int], head: bool
-) -> tuple[Suggestion, list[str], Shaper]:
+def shaped(source: Source, cursor: Place, answer: str, pieces: list[int], head: bool) -> tuple[Suggestion, list[str]]:
     found = instruction.find(source, cursor, automatic=False)
     insertion = found.place if found else instruction.insertion_at(source, cursor)
     shaper = Shaper(source, insertion, found, insertion.line_head[:-1] if head else "")
@@ -79,7 +77,7 @@ def shaped(
         shaper.feed(answer[position : position + size])
         partials.append(shaper.partial)
         position += size
-    return shaper.finish(), partials, shaper
+    return shaper.finish(), partials
 
 
 @MANY
@@ -106,7 +104,7 @@ def test_any_stream_fits(
     source = source_of([*above, *asking, *below], newline)
     line = len(above) + 1 if asking else data.draw(st.integers(0, max(0, len(source.lines) - 1)))
     cursor = Place(line, data.draw(st.integers(0, len(source.line(line)))))
-    suggestion, partials, shaper = shaped(source, cursor, answer, pieces, head)
+    suggestion, partials = shaped(source, cursor, answer, pieces, head)
     found = instruction.find(source, cursor, automatic=False)
     insertion = found.place if found else instruction.insertion_at(source, cursor)
 
@@ -114,7 +112,7 @@ def test_any_stream_fits(
     assert 0 <= insertion.replace_end <= len(source.line(line))
     for earlier, later in zip(partials, [*partials[1:], suggestion.text], strict=True):
         assert later.startswith(earlier)
-    whole, _, _ = shaped(source, cursor, answer, [], head)
+    whole, _ = shaped(source, cursor, answer, [], head)
     assert whole.text == suggestion.text
     event("text" if suggestion.text else "empty")
     event(suggestion.stop_reason)
@@ -143,6 +141,6 @@ def file_with(source: Source, insertion: instruction.Insertion, text: str) -> st
 @given(answer=st.text(max_size=300))
 def test_any_text_is_survived(answer: str) -> None:
     source = Source("f", ["def f(xs):\n", "    # верни сумму\n", "    \n", "    return None\n"])
-    suggestion, _, _ = shaped(source, Place(2, 4), answer, [], True)
+    suggestion, _ = shaped(source, Place(2, 4), answer, [], True)
     if suggestion.text:
         assert count_errors("".join([*source.lines[:2], suggestion.text + "\n", source.lines[3]])) == 0

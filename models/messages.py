@@ -87,6 +87,7 @@ CATALOG_INVALID = Message(
 FIELD_MISSING = Message(ru="нет поля {name}", en="the field {name} is missing")
 FIELD_UNKNOWN = Message(ru="неизвестные поля {names}", en="unknown fields {names}")
 FIELD_EXPECTED = Message(ru="ожидается {expected}, а не {value!r}", en="{expected} is expected, not {value!r}")
+FIELD_WRONG = Message(ru="значение не того вида", en="the value has the wrong form")
 FIELD_KIND = Message(ru="нет вида запроса {kind!r}, есть {known}", en="no kind of request {kind!r}, there are {known}")
 FIELD_FORMAT = Message(
     ru="формат {name!r} не годится для {kind}, годятся {known}",

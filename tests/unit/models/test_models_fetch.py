@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from filelock import FileLock
 from hub_server import CHUNK_BYTES, Hub, HubServer
@@ -423,3 +425,17 @@ def wait_for(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("it never happened")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word to it")
+def test_pip_ends_with_the_process_that_started_it(fetcher: Fetcher) -> None:
+    fetcher.describe(PARTS)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # an index that never answers
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        process = fetcher.start(PIP_INDEX_URL=index, PIP_CONFIG_FILE=os.devnull, PIP_NO_INDEX="0", PIP_FIND_LINKS="")
+        wait_for(lambda: bool(psutil.Process(process.pid).children()))
+        (pip,) = psutil.Process(process.pid).children()
+        process.terminate()
+        code, events = finish(process)
+        assert (code, events[-1]["code"]) == (1, "fetch-cancelled")
+        assert not pip.is_running()

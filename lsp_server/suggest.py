@@ -118,11 +118,17 @@ class Answer:
         self.n_tokens = 0
         self.ttft_ms: float | None = None
         self.timings = Timings()
+        self._first_token = self._last_token = 0.0
         self._budget_ms = plan.question.time_budget_ms
         self._asked = time.monotonic()
         self._ids: list[int] = []
         self._raw: list[str] = []
         self._shaper = Shaper(plan.question.source, plan.insertion, plan.instruction, plan.prompt.answer_head)
+
+    @property
+    def decode_ms(self) -> float:
+        """Time from the first token to the last. The engine's own timings come only where it was not stopped."""
+        return (self._last_token - self._first_token) * 1000
 
     @property
     def raw(self) -> str:
@@ -169,8 +175,11 @@ class Answer:
         )
 
     def _take(self, chunk: Chunk) -> None:
-        if chunk.n_tokens and self.ttft_ms is None:
-            self.ttft_ms = (time.monotonic() - self._asked) * 1000
+        if chunk.n_tokens:
+            self._last_token = time.monotonic()
+            if self.ttft_ms is None:
+                self._first_token = self._last_token
+                self.ttft_ms = (self._first_token - self._asked) * 1000
         self.n_tokens += chunk.n_tokens
         self._ids.extend(chunk.tokens)
         if chunk.stop_type is not None:

@@ -15,6 +15,7 @@ from typing import cast
 from lsp_server import messages
 from lsp_server.choice import Choice, choose, serve
 from lsp_server.engine.base import Chunk, CompletionRequest, Timings
+from lsp_server.errors import EngineError
 from lsp_server.settings import Settings
 from models.home import data_home
 from models.machine import Machine, this_machine
@@ -37,6 +38,7 @@ class Findings:
     adapter_sha256: str
     prefill_tokens_per_s: float = 0.0
     decode_tokens_per_s: float = 0.0
+    trouble: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -55,6 +57,8 @@ class Findings:
             return messages.DOCTOR_NEXT_EXTRA()
         if not self.sha256:
             return messages.DOCTOR_NEXT_MODEL(id=self.choice.model_id)
+        if self.trouble:
+            return self.trouble
         if self.decode_tokens_per_s < _SLOW_TOKENS_PER_S:
             return messages.DOCTOR_NEXT_SLOW()
         return messages.DOCTOR_NEXT_NONE()
@@ -104,13 +108,16 @@ async def examine() -> Findings:
     """Look at this installation with the default settings; measures where there is something to measure.
 
     Raises:
-        KodopisError, ModelError: what is broken (a damaged model, an engine that does not start).
+        KodopisError, ModelError: what is broken (a catalog that cannot be read, a damaged model).
     """
     choice = choose(Settings())
     found = await asyncio.to_thread(_look, choice)
     if not found.llama_version or not found.sha256:
         return found
-    timings = await _measure(choice)
+    try:
+        timings = await _measure(choice)
+    except EngineError as error:
+        return replace(found, trouble=str(error))
     prefill = timings.prompt_tokens / timings.prompt_ms * 1000 if timings.prompt_ms else 0.0
     return replace(found, prefill_tokens_per_s=prefill, decode_tokens_per_s=timings.tokens_per_s)
 

@@ -1,4 +1,4 @@
-"""One command for each thing a developer or a new user does: `make` calls these, and stands in for none of them.
+"""One command for each thing a developer or a new user does; the Makefile only passes them on.
 
     python dev.py run       set up .venv, fetch the default model, show comments become code
     python dev.py test      set up everything and run all tests

@@ -25,6 +25,8 @@ HEAD_SHARE = 0.3
 CELLS_SHARE = 0.4
 TOKENS_PER_GRID_LINE = 48
 CALLS_NEAR_LINES = 15
+ESTIMATE_SLACK = 1.25
+"""By how much an estimate of tokens may be too high: windows that would not fit even so are not looked at."""
 
 _TOP_DEFINITION = re.compile(r"(?:async\s+def|def|class)\s+\w+|@\w")
 _DEFINITION = re.compile(r"\s*(?:(?:async\s+def|def|class)\s+\w+|@\w)")
@@ -80,12 +82,17 @@ async def build(
     ending = insertion.opening.replace("\r\n", "\n")
     latest = insertion.line if instruction is None else min(insertion.line, instruction.first_line)
     cells = _cells(earlier_cells, budget)
+    ratio = 1 / ESTIMATE_SLACK
     for anchor in _anchors(source, insertion.line, latest, budget):
+        body = cells + _text(source, anchor, insertion.line) + ending
+        if estimate_tokens(body) * ratio > budget.n_prefix_tokens:
+            continue
         head = _head(source, anchor, budget) if anchor else ""
-        prefix = cells + head + _text(source, anchor, insertion.line) + ending
+        prefix = cells + head + body.removeprefix(cells)
         n_prefix = await count(prefix)
         if n_prefix <= budget.n_prefix_tokens:
             return Context(prefix, suffix, n_prefix, n_suffix, anchor, head)
+        ratio = max(ratio, n_prefix / estimate_tokens(prefix))
         cells = "" if anchor else cells
     prefix = await _last_characters(_text(source, latest, insertion.line) + ending, budget, count)
     return Context(prefix, suffix, await count(prefix), n_suffix, latest)

@@ -56,7 +56,7 @@ class Shaper:
         names = "".join(Scan().code(line) for line in view.lines if len(line) < LONG_LINE)
         self._unwrapper = Unwrapper(bool(_CYRILLIC_NAME.search(names)))
         above = [
-            Above(number, view.line(number).strip())
+            Above(number, view.line(number).strip(), columns(view.line(number), self._tab))
             for number in range(view.first_line, insertion.line)
             if view.line(number).strip()
         ]
@@ -153,8 +153,10 @@ class Shaper:
         if not text or not self._lines or not self._scan.is_free or self._indenter.base is None:
             return
         depth = columns(beginning, self._tab) - self._indenter.base
-        if self._unwrapper.is_settled(beginning, self._scan) or self._ender.is_settled(text, depth):
-            self._reason = "end"
+        if self._unwrapper.is_settled(beginning, self._scan):
+            self._reason = "fence"
+        else:
+            self._reason = self._ender.settles(text, depth)
 
     def _is_good(self, n_lines: int) -> bool:
         lines = self._lines[:n_lines]

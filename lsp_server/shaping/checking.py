@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Sequence
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion
-from lsp_server.syntax import count_errors, window
+from lsp_server.syntax import count_errors, parses, window
 
 REGION_BEFORE = 150
 REGION_AFTER = 60
 REGION_CHARS = 20_000
 
 _CONTINUES_ABOVE = re.compile(r"\s*(?:elif|else|except|finally|case)\b")
-
-
-def parses(text: str) -> bool:
-    """Whether Python itself takes a text as a module (`return` and `await` outside functions included)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return False
-    return True
 
 
 class SyntaxCheck:

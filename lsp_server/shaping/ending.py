@@ -44,7 +44,8 @@ class Ender:
         self._pending: list[Line] = []
         self._seen: list[str] = []
         self._definitions: list[str] = []
-        self._starts_with_definition: bool | None = None
+        self._statement: Line | None = None
+        self._is_decorated = False
         self.reason = ""
 
     @property
@@ -65,14 +66,16 @@ class Ender:
             return []
         return self._keep(line)
 
-    def is_settled(self, beginning: str, depth: int) -> bool:
-        """Whether a new statement that begins so, at such a depth, ends the code however it goes on."""
+    def settles(self, beginning: str, depth: int) -> str:
+        """Why a new statement that begins so, at such a depth, ends the code however it goes on; '' if it may not."""
         if not beginning or not self._seen or depth > 0:
-            return False
+            return ""
         if depth < 0:
-            return True
-        may_go_on = self._asked.calls or self._asked.output or self._asked.statements or beginning[0] == "@"
-        return self._one_definition_done() and not may_go_on and not self._more_definitions()
+            return "dedent"
+        if self._in_function or not self._definitions or self._asked.calls or self._asked.statements:
+            return ""
+        may_be_definition = beginning[0] in "@adc#" and self._may_define_more()
+        return "" if may_be_definition or beginning[0] == "@" else "example"
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
@@ -112,25 +115,27 @@ class Ender:
             return "broken"
         if _PRINT.match(text) and self._asked.text and not self._asked.output:
             return "example"
-        return self._why_not_after_definition(text) if self._one_definition_done() else ""
+        return self._why_not_after_definition(text) if self._definitions else ""
 
     def _why_not_after_definition(self, text: str) -> str:
-        if _DEFINITION.match(text) or text.startswith("@"):
-            return "" if self._more_definitions() or self._continues_property(text) else "second definition"
-        if self._asked.calls or self._asked.output:
+        definition = _DEFINITION.match(text)
+        if definition or text.startswith("@"):
+            is_asked = definition is None or self._allows_all() or definition[1] in self._asked.names
+            may_follow = self._continues_property(text) or (self._may_define_more() and is_asked)
+            return "" if may_follow or self._is_decorated else "second definition"
+        if self._asked.calls or (self._asked.output and self._asked.statements):
             return ""
         call = _CALL.match(text)
         is_example = call is not None and call[1] in self._definitions
         return "" if self._asked.statements and not is_example else "example"
 
-    def _one_definition_done(self) -> bool:
-        return bool(self._definitions) and not self._in_function
+    def _allows_all(self) -> bool:
+        """Whether any definition may follow: several were asked for, or the last was a helper."""
+        return self._asked.several or self._definitions[-1].startswith("_")
 
-    def _more_definitions(self) -> bool:
-        """Whether another definition may follow: several were asked, or a name that was asked is still missing."""
-        if self._asked.several or self._definitions[-1].startswith("_"):
-            return True
-        return bool(self._asked.names) and self._asked.names.isdisjoint(self._definitions)
+    def _may_define_more(self) -> bool:
+        """Whether another definition may follow, or one by a name that was asked for and is still missing."""
+        return self._allows_all() or not self._asked.names.issubset(self._definitions)
 
     def _continues_property(self, text: str) -> bool:
         return text.startswith("@") and text[1:].split(".", maxsplit=1)[0] in self._definitions
@@ -161,18 +166,18 @@ class Ender:
     def _keep(self, line: Line) -> list[Line]:
         kept, self._pending = [*self._pending, line], []
         self._seen.append(line.stripped)
+        if line.is_free:
+            self._statement = line
+            self._is_decorated = line.depth == 0 and line.stripped.startswith("@")
         definition = _DEFINITION.match(line.stripped) if line.is_free and line.depth == 0 else None
         if definition:
             self._definitions.append(definition[1])
-        if self._in_function and line.scan_after.is_free and self._leaves(line):
+        if self._in_function and line.scan_after.is_free and self._leaves():
             self.reason = "end"
         return kept
 
-    def _leaves(self, line: Line) -> bool:
-        """Whether a statement of the block itself leaves it: nothing can follow."""
-        if line.is_free:
-            self._last_start = line
-        start = self._last_start
-        return start.depth == 0 and bool(_LEAVES.match(start.stripped))
-
-    _last_start: Line
+    def _leaves(self) -> bool:
+        """Whether the last statement is of the block itself and leaves it: nothing can follow."""
+        return (
+            self._statement is not None and self._statement.depth == 0 and bool(_LEAVES.match(self._statement.stripped))
+        )

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from lsp_server import instruction
 from lsp_server.document import Place, Source
 from lsp_server.shaping import Shaper, Suggestion
-from lsp_server.shaping.checking import parses
-from lsp_server.syntax import count_errors
+from lsp_server.syntax import count_errors, parses
 
 LINES = st.sampled_from(
     [

@@ -35,7 +35,10 @@ from models.messages import set_language
 logger = logging.getLogger(__name__)
 
 _NOTEBOOKS = types.NotebookDocumentSyncOptions(
-    notebook_selector=[types.NotebookDocumentFilterWithCells(cells=[types.NotebookCellLanguage(language="python")])]
+    notebook_selector=[
+        # Any notebook: lsprotocol's own client cannot read a selector that names no kind of notebook.
+        types.NotebookDocumentFilterWithNotebook("*", cells=[types.NotebookCellLanguage(language="python")])
+    ]
 )
 
 

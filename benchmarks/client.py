@@ -37,10 +37,14 @@ class Raw:
 
 @dataclass(frozen=True)
 class Reply:
-    """The server's answer to one request. `document` is the text with the answer in it."""
+    """The server's answer to one request. `document` is the text with the answer in it.
+
+    `sent_at` is of `time.perf_counter`, `wall_ms` counts from it.
+    """
 
     document: str
     inserted: str
+    sent_at: float
     wall_ms: float
     raw: Raw | None
     problems: tuple[str, ...]
@@ -129,6 +133,18 @@ class BenchmarkEditor:
         )
         return uris[-1]
 
+    def replace_line(self, uri: str, number: int, text: str, version: int) -> None:
+        """Change one line of an open document, as typing does."""
+        end = len(text.encode("utf-16-le")) + 1000  # past the end of the line: positions are clamped to it
+        change = types.TextDocumentContentChangePartial(
+            range=types.Range(types.Position(number, 0), types.Position(number, end)), text=text
+        )
+        self._client.text_document_did_change(
+            types.DidChangeTextDocumentParams(
+                text_document=types.VersionedTextDocumentIdentifier(uri=uri, version=version), content_changes=[change]
+            )
+        )
+
     def close(self, uri: str) -> None:
         """Close a document (notebooks stay open: their cells cannot be closed one by one)."""
         if uri.startswith("file:"):
@@ -157,7 +173,7 @@ class BenchmarkEditor:
         document, inserted = (text, "")
         if items:
             document, inserted = self._apply(lines, items[0], position)
-        return Reply(document, inserted, wall_ms, self._heard.raw, tuple(self._heard.problems))
+        return Reply(document, inserted, started, wall_ms, self._heard.raw, tuple(self._heard.problems))
 
     def _apply(self, lines: list[str], item: types.InlineCompletionItem, position: types.Position) -> tuple[str, str]:
         range_ = item.range or types.Range(position, position)

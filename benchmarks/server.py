@@ -21,9 +21,13 @@ from pathlib import Path
 import psutil
 
 from benchmarks.client import BenchmarkEditor
+from benchmarks.timed_engine import TimedEngine
+from lsp_server.engine.client import API_KEY_VARIABLE
 from lsp_server.engine.process import running_engines, stop_engine
 
 MIB = 1024 * 1024
+_N_FIRST = 3  # requests that still start things
+_SETTLE_S = 0.2
 _BLOCK = '''
 def обработать_{n}(items: list[int], limit: int = {n}) -> list[int]:
     """Оставляет не больше limit чисел."""
@@ -77,12 +81,11 @@ async def _measure(home: Path, repeat: int) -> list[Measured]:
     script.write_text('[[answer]]\nmatch = "."\ntext = "total = sum(items)\\n"\n', encoding="utf-8")
     environment = {**os.environ, "KODOPIS_HOME": str(home)}
     rows = await _starts(script, environment, min(repeat, 5))
+    rows += await _latencies(script, environment, repeat)
     editors = [BenchmarkEditor({"model": f"scripted:{script}"}, environment) for _ in range(3)]
     try:
         for editor in editors:
             await editor.start()
-        for n_lines in (200, 20_000):
-            rows.append(await _latency(editors[0], n_lines, repeat))
         rows += await _sharing(editors, home)
     finally:
         for editor in editors:
@@ -106,23 +109,41 @@ async def _starts(script: Path, environment: Mapping[str, str], repeat: int) -> 
     ]
 
 
-async def _latency(editor: BenchmarkEditor, n_lines: int, repeat: int) -> Measured:
-    """Time of a whole request whose answer the engine gives at once, one keystroke after the other.
+async def _latencies(script: Path, environment: Mapping[str, str], repeat: int) -> list[Measured]:
+    engine = TimedEngine(script)
+    await engine.start()
+    environment = {**environment, API_KEY_VARIABLE: engine.token}
+    editor = BenchmarkEditor({"endpoint": engine.url}, environment)
+    try:
+        await editor.start()
+        return [await _latency(editor, engine, n_lines, repeat) for n_lines in (200, 20_000)]
+    finally:
+        await editor.stop()
+        await engine.stop()
 
-    Every request is for a new text (the number in the instruction changes), so that no cache answers.
+
+async def _latency(editor: BenchmarkEditor, engine: TimedEngine, n_lines: int, repeat: int) -> Measured:
+    """From the request's leaving the editor until the engine has the prompt, tokenising included.
+
+    The instruction is edited just before every request, so that no cached answer serves.
     """
     text = source_of(n_lines)
+    n_line = text.count("\n") - 1  # the instruction's
+    uri = editor.open(text)
+    await asyncio.sleep(_SETTLE_S)  # opening a document is not part of a request
     times = []
-    for number in range(repeat + 2):
-        changed = text.replace("сумму чисел", f"сумму {number} чисел")
-        uri = editor.open(changed)
-        await asyncio.sleep(0.05)  # opening is not part of the request
-        reply = await editor.complete(uri, changed, changed.count("\n"), 0)
-        assert "sum(items)" in reply.inserted, reply
-        times.append(reply.wall_ms)
-        editor.close(uri)
-    median = statistics.median(times[2:])  # the first ones start the engine
-    return Measured(f"request to whole answer without a model, {n_lines} lines, median", median, "ms", None)
+    for number in range(repeat + _N_FIRST):
+        task = f"# верни сумму {number} чисел списка"
+        text = text[: text.rindex("#")] + task + "\n"
+        editor.replace_line(uri, n_line, task, version=number + 2)
+        n_before = len(engine.arrivals)
+        reply = await editor.complete(uri, text, n_line + 1, 0)
+        if len(engine.arrivals) == n_before:
+            raise RuntimeError(f"the request did not reach the engine: {reply.problems}")
+        times.append((engine.arrivals[n_before].at - reply.sent_at) * 1000)
+    editor.close(uri)
+    median = statistics.median(times[_N_FIRST:])
+    return Measured(f"request to engine having it, {n_lines} lines, median", median, "ms", 15)
 
 
 async def _sharing(editors: Sequence[BenchmarkEditor], home: Path) -> list[Measured]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from neovim_editor import Editor, Settings, StartEditor, find_neovim
+
+from .editor import Editor, Settings, StartEditor, find_neovim
 
 SCRIPT = """
 [[answer]]
@@ -15,12 +16,12 @@ text = "Функция **складывает** два числа.\\n\\nОна �
 delay_ms = 40
 
 [[answer]]
-match = "сложи два числа"
+match = "сложи два числа\\n"
 text = "def add(a, b):\\n    total = a + b\\n    return total\\n"
 delay_ms = 30
 
 [[answer]]
-match = "медленно"
+match = "сложи два числа по шагам"
 text = "def slow(a, b):\\n    first = a\\n    second = b\\n    return first + second\\n"
 delay_ms = 150
 """

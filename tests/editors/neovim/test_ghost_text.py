@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from neovim_editor import Editor
+
+from .editor import Editor
 
 pytestmark = pytest.mark.editor
 
 ADD = "def add(a, b):\n    total = a + b\n    return total"
 COMMENT = "# сложи два числа"
-SLOW = "# медленно сложи"
+SLOW = "# сложи два числа по шагам"
 
 
 def ask(editor: Editor, comment: str = COMMENT) -> None:

@@ -32,9 +32,9 @@ _PRAGMA_WORDS_NEED_MARK = re.compile(r"#\s*(?:type|language|black|coding|cell|pr
 _RULE = re.compile(r"#[\s#=*~_\-+.─━═>]*$")
 _HEADING = re.compile(r"#+\s*[=\-*#~─━═]{2,}.*|.*[=\-*#~─━═]{3,}\s*$")
 _LEGAL = re.compile(
-    r"#\s*(?:©|\(c\)|copyright|licen[sc]e|spdx|@?authors?\b|автор(?:ы|ские)?\s*(?:[:—–-]|(?-i:[А-ЯЁ]))|лицензия\b|copyleft|"
-    r"all rights|все права|created by|верси[яи]\s*[:\d]|version\s*[:\d]|дата\s+создания|created\s*:|(?:file|файл|e-?mail|"
-    r"почта)\s*:)",
+    r"#\s*(?:©|\(c\)|copyright|licen[sc]e|spdx|@?authors?\b|автор(?:ы|ские)?\s*(?:[:—–-]|(?-i:[А-ЯЁ]))|"
+    r"лицензия\b|copyleft|all rights|все права|created by|верси[яи]\s*[:\d]|version\s*[:\d]|дата\s+создания|"
+    r"created\s*:|(?:file|файл|e-?mail|почта)\s*:)",
     re.IGNORECASE,
 )
 

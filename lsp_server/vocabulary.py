@@ -25,7 +25,8 @@ FUNCTION_HEADS = _words(
     "function method decorator generator test helper fixture handler coroutine property",
 )
 CLASS_HEADS = _words(
-    "класс датакласс перечисление исключение синглтон миксин подкласс класс-обёртка dataclass class enum енум namedtuple",
+    "класс датакласс перечисление исключение синглтон миксин подкласс класс-обёртка dataclass class enum",
+    "енум namedtuple",
     "mixin singleton",
 )
 OTHER_HEADS = _words(

@@ -25,7 +25,8 @@ SUFFIX_LINES = 6
 ABOVE_LINES = 400
 LONG_LINE = 1_000
 
-_CYRILLIC_NAME = re.compile(r"[а-яё]", re.IGNORECASE)
+_CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
+_NAME = re.compile(r"[^\W\d]\w*")
 _UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -53,8 +54,10 @@ class Shaper:
         unit = indent_unit(source, insertion.line)
         self._tab = tab_columns(unit)
         around = scopes(view, insertion.line, insertion.indent)
-        names = "".join(Scan().code(line) for line in view.lines if len(line) < LONG_LINE)
-        self._unwrapper = Unwrapper(bool(_CYRILLIC_NAME.search(names)))
+        names = frozenset(
+            name for line in view.lines if len(line) < LONG_LINE for name in _NAME.findall(Scan().code(line))
+        )
+        self._unwrapper = Unwrapper(any(_CYRILLIC.search(name) for name in names))
         above = [
             Above(number, view.line(number).strip(), columns(view.line(number), self._tab))
             for number in range(view.first_line, insertion.line)
@@ -62,7 +65,7 @@ class Shaper:
         ]
         self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
         self._indenter = Indenter(insertion.indent, unit)
-        self._ender = Ender(self._suffix(), instruction, around[0].kind if around else "module")
+        self._ender = Ender(self._suffix(), names, instruction, around[0].kind if around else "module")
         self._check = SyntaxCheck(source, insertion)
         self._scan = Scan()
         self._lines: list[str] = []

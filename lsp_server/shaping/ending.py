@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lsp_server.instruction import Instruction
@@ -23,6 +25,8 @@ _EXAMPLE = re.compile(
     r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
     re.IGNORECASE,
 )
+_CALLED = re.compile(r"(?<![.\w])(?:self\.|cls\.)?(\w+)\s*\(")
+_BUILTINS = frozenset(dir(builtins))
 _CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
 
 
@@ -37,7 +41,10 @@ class SuffixLine:
 class Ender:
     """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did."""
 
-    def __init__(self, suffix: Sequence[SuffixLine], instruction: Instruction | None, scope: str) -> None:
+    def __init__(
+        self, suffix: Sequence[SuffixLine], known: AbstractSet[str], instruction: Instruction | None, scope: str
+    ) -> None:
+        self._known = known
         self._suffix = suffix
         self._asked = Asked(instruction)
         self._in_function = scope == "function"
@@ -120,7 +127,7 @@ class Ender:
     def _why_not_after_definition(self, text: str) -> str:
         definition = _DEFINITION.match(text)
         if definition or text.startswith("@"):
-            is_asked = definition is None or self._allows_all() or definition[1] in self._asked.names
+            is_asked = definition is None or self._allows_all() or definition[1] in self._missing()
             may_follow = self._continues_property(text) or (self._may_define_more() and is_asked)
             return "" if may_follow or self._is_decorated else "second definition"
         if self._asked.calls or (self._asked.output and self._asked.statements):
@@ -135,7 +142,12 @@ class Ender:
 
     def _may_define_more(self) -> bool:
         """Whether another definition may follow, or one by a name that was asked for and is still missing."""
-        return self._allows_all() or not self._asked.names.issubset(self._definitions)
+        return self._allows_all() or bool(self._missing())
+
+    def _missing(self) -> frozenset[str]:
+        """Names that were asked for, or that the code kept so far calls, and that nothing defines."""
+        called = frozenset(name for text in self._seen for name in _CALLED.findall(text)) - self._known - _BUILTINS
+        return (self._asked.names | called).difference(self._definitions)
 
     def _continues_property(self, text: str) -> bool:
         return text.startswith("@") and text[1:].split(".", maxsplit=1)[0] in self._definitions

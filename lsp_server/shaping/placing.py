@@ -23,6 +23,7 @@ MIN_REPEATED_IN_BLOCK = 12
 
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:def|class)\s+(\w+)")
 _IMPORT = re.compile(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\b)")
+_PLACEHOLDER = re.compile(r"#\s*(?:<.*>|\.\.\.|…|(?:your|ваш) (?:code|код).*)\s*$", re.IGNORECASE)
 _PARAMETERS = re.compile(r"\((.*)\)")
 
 
@@ -91,6 +92,8 @@ class Placer:
         """Whether a line says the instruction again: a comment like it, or a docstring where the file has one."""
         if text.startswith("#"):
             words = _words(text)
+            if _PLACEHOLDER.match(text):
+                return True
             return bool(words and self._echo) and (words in self._echo or _alike(words, self._echo))
         if text.lstrip("rRuU")[:3] in ('"""', "'''") or (text[:1] in "\"'" and text[-1:] == text[:1]):
             has_one = self._instruction is not None and self._instruction.kind == "docstring"

@@ -67,7 +67,7 @@ CASES = {
     "comment said again": (SUM, f"    # посчитай сумму чётных\n{RESULT}\n", "", RESULT),
     "chatter and example": (
         ADD,
-        "Вот функция:\n\n```python\ndef add(a, b):\n    return a + b\n\n# Пример использования\nprint(add(1, 2))\n```\n",
+        "Вот функция:\n\n```python\ndef add(a, b):\n    return a + b\n\n# Пример вызова\nprint(add(1, 2))\n```\n",
         "",
         "def add(a, b):\n    return a + b",
     ),
@@ -110,9 +110,7 @@ CASES = {
     "method": (STACK, PUSH[4:] + "\n\n    def pop(self):\n        return self.items.pop()\n", "    ", PUSH),
     "class rewritten": (
         STACK,
-        "```python\nclass Stack:\n    limit = 10\n\n    def __init__(self):\n        self.items = []\n\n"
-        + PUSH
-        + "\n```",
+        f"```python\nclass Stack:\n    limit = 10\n\n    def __init__(self):\n        self.items = []\n\n{PUSH}\n",
         "",
         PUSH,
     ),

@@ -77,6 +77,17 @@ def parses(text: str) -> bool:
     return module_of(text) is not None
 
 
+def compiles(text: str) -> bool:
+    """Whether Python compiles a text as a module: stricter than parsing (`*a` alone, `return` outside functions)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
+
+
 def is_statement(text: str) -> bool:
     """Whether one line is Python that does something: not a word or two, which Python would take for names."""
     opens_block = text.rstrip().endswith(":")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion
-from lsp_server.syntax import count_errors, parses, window
+from lsp_server.syntax import compiles, count_errors, parses, window
 
 REGION_BEFORE = 150
 REGION_AFTER = 60
@@ -33,14 +33,14 @@ class SyntaxCheck:
         self._indent = insertion.indent
         self._is_inline = bool(insertion.line_head.strip() or insertion.tail.strip())
         placeholder = insertion.line_head if self._is_inline else insertion.indent + "pass"
-        self._is_right = not view.opening and parses(self._file(placeholder))
+        self._is_right = not view.opening and compiles(self._file(placeholder))
         self._n_errors = 0 if self._is_right else count_errors(self._file(placeholder))
 
     def adds_no_error(self, lines: Sequence[str]) -> bool:
         """Whether the lines, put at the place, leave the file no worse."""
         text = "\n".join(lines)
         if self._is_right:
-            return parses(self._file(text))
+            return compiles(self._file(text))
         if not self._is_inline and not _CONTINUES_ABOVE.match(text):
             block = ("if 1:\n" if self._indent else "") + text
             if not parses(block + "\n"):

@@ -127,7 +127,7 @@ class Ender:
     def _why_not_after_definition(self, text: str) -> str:
         definition = _DEFINITION.match(text)
         if definition or text.startswith("@"):
-            is_asked = definition is None or self._allows_all() or definition[1] in self._missing()
+            is_asked = definition is None or self._allows(definition[1])
             may_follow = self._continues_property(text) or (self._may_define_more() and is_asked)
             return "" if may_follow or self._is_decorated else "second definition"
         if self._asked.calls or (self._asked.output and self._asked.statements):
@@ -135,6 +135,12 @@ class Ender:
         call = _CALL.match(text)
         is_example = call is not None and call[1] in self._definitions
         return "" if self._asked.statements and not is_example else "example"
+
+    def _allows(self, name: str) -> bool:
+        """Whether a definition by a name may follow: operators come in groups, like `__eq__` and `__hash__`."""
+        if self._definitions[-1].startswith("__"):
+            return self._asked.several or name.startswith("__") or name in self._missing()
+        return self._allows_all() or name in self._missing()
 
     def _allows_all(self) -> bool:
         """Whether any definition may follow: several were asked for, or the last was a helper."""

@@ -124,7 +124,7 @@ def test_any_stream_fits(
     before, after = file_with(source, insertion, ""), file_with(source, insertion, suggestion.text)
     assert after.startswith("".join(source.lines[:line]).replace("\r\n", "\n"))
     if parses(file_with(source, insertion, insertion.head + ("pass" if not insertion.line_head.strip() else ""))):
-        assert parses(after), (before, after)
+        assert parses(after)
 
 
 def file_with(source: Source, insertion: instruction.Insertion, text: str) -> str:

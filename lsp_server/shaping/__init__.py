@@ -19,7 +19,7 @@ from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
 from lsp_server.shaping.wrapping import Unwrapper, Verdict, cut_special
-from lsp_server.syntax import indent_of, indent_unit, scopes, window
+from lsp_server.syntax import Window, indent_of, indent_unit, scopes, window
 
 SUFFIX_LINES = 6
 ABOVE_LINES = 400
@@ -54,9 +54,7 @@ class Shaper:
         unit = indent_unit(source, insertion.line)
         self._tab = tab_columns(unit)
         around = scopes(view, insertion.line, insertion.indent)
-        names = frozenset(
-            name for line in view.lines if len(line) < LONG_LINE for name in _NAME.findall(Scan().code(line))
-        )
+        names = _names(view)
         self._unwrapper = Unwrapper(any(_CYRILLIC.search(name) for name in names))
         above = [
             Above(number, view.line(number).strip(), columns(view.line(number), self._tab))
@@ -172,3 +170,10 @@ class Shaper:
             return ""
         text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(self._lines[:n_lines])
         return text.replace("\n", self._source.newline)
+
+
+def _names(view: Window) -> frozenset[str]:
+    """Names of the code around, Python's own words among them; strings and comments left out."""
+    numbers = (number for number in range(view.first_line, view.end_line) if not view.is_in_string(number))
+    lines = (view.line(number) for number in numbers)
+    return frozenset(name for line in lines if len(line) < LONG_LINE for name in _NAME.findall(Scan().code(line)))

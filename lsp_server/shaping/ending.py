@@ -160,7 +160,8 @@ class Ender:
 
     def _is_suffix(self, line: Line) -> bool:
         for index, after in enumerate(self._suffix):
-            if after.depth != line.depth or len(after.text) < (3 if index == 0 else 12):
+            is_own_block = index == 0 or (after.depth == 0 and len(after.text) >= 12)
+            if after.depth != line.depth or not is_own_block or len(after.text) < 3:
                 continue
             if after.text == line.stripped:
                 return True

@@ -121,7 +121,7 @@ def test_any_stream_fits(
     assert "\r" not in suggestion.text.replace("\r\n", "") or newline == "\r\n"
     assert suggestion.text.startswith(insertion.head.replace("\n", source.newline))
     assert not suggestion.text.endswith("\n")
-    before, after = file_with(source, insertion, ""), file_with(source, insertion, suggestion.text)
+    after = file_with(source, insertion, suggestion.text)
     assert after.startswith("".join(source.lines[:line]).replace("\r\n", "\n"))
     if parses(file_with(source, insertion, insertion.head + ("pass" if not insertion.line_head.strip() else ""))):
         assert parses(after)

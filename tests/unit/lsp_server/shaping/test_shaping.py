@@ -248,3 +248,20 @@ def test_partial_waits_for_a_whole_statement() -> None:
         shown.append(shaper.partial)
     first, whole = "    result = 0", "    result = 0\n    for x in xs:\n        result += x"
     assert shown == [first, first, whole, whole]
+
+
+def test_russian_docstring_does_not_allow_prose() -> None:
+    text = 'def mean(xs):\n    """Среднее.\n\n    Пустой список нельзя.\n    """\n    ‸\n'
+    assert shape(text, "Вот код:\n```python\nreturn sum(xs)\n```\n").text == "    return sum(xs)"
+
+
+def test_prose_is_no_code_where_names_are_russian() -> None:
+    text = "def сумма(числа):\n    # сложи\n    ‸\n"
+    answer = "Конечно!\nВот этот код:\n    итог, часть = 0, 1\n    return итог\n\nЭтот код складывает.\n"
+    assert shape(text, answer).text == "    итог, часть = 0, 1\n    return итог"
+
+
+def test_line_of_a_later_block_below_is_no_end() -> None:
+    below = "\n    def redo(self):\n        action = self.undone.pop()\n        return action\n"
+    answer = "    def undo(self):\n        action = self.done.pop()\n        return action\n"
+    assert shape("class A:\n    # метод undo\n    ‸\n" + below, answer).text == answer.rstrip("\n")

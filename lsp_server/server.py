@@ -162,10 +162,14 @@ async def initialized(ls: KodopisServer, params: types.InitializedParams) -> Non
 
 
 async def did_change_configuration(ls: KodopisServer, params: types.DidChangeConfigurationParams) -> None:
-    """New settings take effect at once."""
-    pushed = params.settings.get(settings.SECTION) if isinstance(params.settings, Mapping) else None
-    pulled = await ls.editor.configuration(settings.SECTION) if ls.editor.gives_configuration else None
-    ls.configure(pushed if pulled is None else pulled)
+    """New settings take effect at once: requests that came after them wait for them."""
+    ls.configured.clear()
+    try:
+        pushed = params.settings.get(settings.SECTION) if isinstance(params.settings, Mapping) else None
+        pulled = await ls.editor.configuration(settings.SECTION) if ls.editor.gives_configuration else None
+        ls.configure(pushed if pulled is None else pulled)
+    finally:
+        ls.configured.set()
 
 
 def did_open(ls: KodopisServer, params: types.DidOpenTextDocumentParams) -> None:

@@ -23,6 +23,7 @@ from models.prompt import CodeRequest, Kind, Prompt, render_code
 
 SUFFIX_SHARE = 0.2
 MAX_SUFFIX_LINES = 16
+LONG_INSTRUCTION_CHARS = 400
 _VARIANT_TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
 
 
@@ -87,19 +88,26 @@ async def make_plan(
     name = served.format_for(kind)
     n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm)
     n_suffix = int(n_prompt * SUFFIX_SHARE)
+    text, n_extra = await _fitting(served, asked.text if asked else "", n_prompt // 3)
     seen = await context.build(
         question.source,
         insertion,
         served.engine.tokenize if served.can_tokenize else None,
-        Budget(n_prompt - n_suffix, n_suffix, MAX_SUFFIX_LINES),
+        Budget(n_prompt - n_suffix - n_extra, n_suffix, MAX_SUFFIX_LINES),
         earlier_cells=question.earlier_cells,
         instruction=asked,
     )
-    request = CodeRequest(
-        instruction=asked.text if asked else "", prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head
-    )
+    request = CodeRequest(instruction=text, prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head)
     prompt = render_code(name, request)
     return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
+
+
+async def _fitting(served: Served, text: str, max_tokens: int) -> tuple[str, int]:
+    """The beginning of an instruction that fits, and the tokens that a long one takes from the context."""
+    if len(text) < LONG_INSTRUCTION_CHARS:
+        return text, 0
+    n_tokens = len(await served.engine.tokenize(text)) if served.can_tokenize else context.estimate_tokens(text)
+    return text[: len(text) * max_tokens // max(n_tokens, max_tokens)], min(n_tokens, max_tokens)
 
 
 class Answer:

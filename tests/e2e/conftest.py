@@ -24,6 +24,7 @@ class StartEditor(Protocol):
         script: Mapping[str, Any] | None = None,
         capabilities: Callable[[TestEditor], types.ClientCapabilities] | None = None,
         trusted: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> Awaitable[TestEditor]: ...
 
 
@@ -47,6 +48,7 @@ async def start(home: Path) -> AsyncIterator[StartEditor]:
         script: Mapping[str, Any] | None = None,
         capabilities: Callable[[TestEditor], types.ClientCapabilities] | None = None,
         trusted: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> TestEditor:
         path = home / "script.toml"
         if answers or script or not path.exists():
@@ -54,7 +56,8 @@ async def start(home: Path) -> AsyncIterator[StartEditor]:
         editor = TestEditor(home, encoding)
         editors.append(editor)
         given = {"model": f"scripted:{path}", **(settings or {})}
-        await editor.start(given, capabilities=capabilities(editor) if capabilities else None, trusted=trusted)
+        able = capabilities(editor) if capabilities else None
+        await editor.start(given, capabilities=able, trusted=trusted, environment=environment)
         return editor
 
     yield start_editor

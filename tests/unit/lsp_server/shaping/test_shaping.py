@@ -265,3 +265,9 @@ def test_line_of_a_later_block_below_is_no_end() -> None:
     below = "\n    def redo(self):\n        action = self.undone.pop()\n        return action\n"
     answer = "    def undo(self):\n        action = self.done.pop()\n        return action\n"
     assert shape("class A:\n    # метод undo\n    ‸\n" + below, answer).text == answer.rstrip("\n")
+
+
+@pytest.mark.parametrize("broken", ["def broken(:\n  x = = ((\n\n", "x = '\n", ") ] }\n"])
+def test_errors_elsewhere_do_not_silence_it(broken: str) -> None:
+    assert shape(broken * 3 + SUM + broken, RESULT).text == RESULT
+    assert shape(broken * 3 + SUM + broken, RESULT + "\n    x = (\n").text == RESULT

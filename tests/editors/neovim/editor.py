@@ -37,7 +37,8 @@ if hidden then
   vim.lsp.inline_completion = false
 end
 {before}
-vim.lsp.config('kodopis', {{ cmd = vim.json.decode({cmd}), settings = {{ kodopis = vim.json.decode({settings}) }} }})
+vim.lsp.config('kodopis', {{ cmd = vim.json.decode({cmd}) }})
+{settings}
 vim.lsp.enable('kodopis')
 """
 
@@ -104,6 +105,20 @@ class Editor:
         if self.nvim.api.get_mode()["blocking"]:  # nothing else would be answered, ever
             raise AssertionError("the editor waits for an answer, see its messages")
         return self.nvim.exec_lua(code, *arguments)
+
+    def configure(self, **settings: object) -> None:
+        """Change the server's settings while it runs."""
+        self.lua(
+            "local client = vim.lsp.get_clients({ name = 'kodopis' })[1] "
+            "client.settings = vim.tbl_deep_extend('force', client.settings, { kodopis = ... }) "
+            "client:notify('workspace/didChangeConfiguration', { settings = client.settings })",
+            settings,
+        )
+        self.lua(  # the server has asked for the new settings when it answers this
+            "local client = vim.lsp.get_clients({ name = 'kodopis' })[1] "
+            "client:request_sync('workspace/executeCommand', "
+            "{ command = 'kodopis.status', arguments = { vim.empty_dict() } }, 10000)"
+        )
 
     def keys(self, keys: str) -> None:
         """Press keys, in Vim's notation."""
@@ -196,12 +211,15 @@ StartEditor = Callable[..., Editor]
 
 def _init_file(settings: Settings) -> str:
     quote = json.dumps
+    server = quote(quote(settings.server), ensure_ascii=False)
     return _INIT.format(
         plugin=f"vim.opt.runtimepath:prepend({quote(str(settings.plugin))})" if settings.plugin else "",
         hidden=str(settings.hidden).lower(),
         before=settings.before,
         cmd=quote(quote(list(settings.cmd)), ensure_ascii=False),
-        settings=quote(quote(settings.server), ensure_ascii=False),
+        settings=f"vim.lsp.config('kodopis', {{ settings = {{ kodopis = vim.json.decode({server}) }} }})"
+        if settings.server
+        else "",
     )
 
 

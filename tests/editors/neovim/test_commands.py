@@ -55,8 +55,8 @@ def test_closing_the_explanation_stops_the_model(neovim_editor: Editor) -> None:
     editor.wait(lambda: any("Функция" in text for text in window_texts(editor)), "first words")
     editor.keys("<C-w>lq")
     editor.wait(lambda: not editor.requests, "no request on its way")
-    editor.keys("O# сложи два числа<CR>")
-    editor.wait(lambda: editor.ghost.startswith("def add"), "ghost text from a free engine")
+    editor.keys("Go<CR># сложи два числа, по шагам<CR>")
+    editor.wait(lambda: editor.ghost.startswith("def slow"), "ghost text from a free engine")
 
 
 def test_completion_of_the_command_line(neovim_editor: Editor) -> None:
@@ -66,6 +66,13 @@ def test_completion_of_the_command_line(neovim_editor: Editor) -> None:
     assert {"explain", "fix", "docstring", "tests", "model", "status", "write"} <= set(complete("Kodopis ", "cmdline"))
     assert complete("Kodopis ex", "cmdline") == ["explain"]
     assert any("qwen" in name for name in complete("Kodopis model ", "cmdline"))
+
+
+def test_without_a_range_the_cursors_line_is_explained(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("строка.py", ADD)
+    editor.command("Kodopis explain")
+    editor.wait(lambda: any("складывает" in text for text in window_texts(editor)), "explanation")
 
 
 def test_unknown_command_is_said_in_russian(neovim_editor: Editor) -> None:
@@ -90,6 +97,15 @@ def test_language_of_messages(start: StartEditor, script: Path) -> None:
     editor.open("english.py")
     editor.command("Kodopis nothing")
     assert editor.notices[-1].startswith('No such command: "nothing". There are: ')
+
+
+def test_no_settings_at_all_are_in_order(start: StartEditor) -> None:
+    editor = start(Settings())
+    editor.open("просто.py")
+    editor.command("Kodopis status")
+    notice = editor.wait(lambda: editor.notices, "status")[0]
+    assert notice.startswith("Кодопись: ")
+    assert len(editor.notices) == 1
 
 
 def test_status_and_status_line(neovim_editor: Editor) -> None:

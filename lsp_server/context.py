@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
-from lsp_server.outline import Rank, outline, signatures_below
+from lsp_server.outline import Part, Rank, outline, signatures_below
 
 Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 Count = Callable[[str], Awaitable[int]]
@@ -153,7 +153,7 @@ def _boundary(source: Source, first: int, end: int) -> int:
 
 def _head(source: Source, anchor: int, budget: Budget) -> str:
     """What lies above the window, as far as a share of the budget allows: scopes, imports, then the nearest names."""
-    parts = outline(source, anchor)
+    parts: Sequence[Part] = outline(source, anchor)
     far = {part.line for part in [part for part in parts if part.rank is Rank.METHOD][:-NEAREST_METHODS]}
     parts = [part for part in parts if part.line not in far]
     ranked = sorted(parts, key=lambda part: (part.rank, -part.line if part.rank >= Rank.METHOD else part.line))

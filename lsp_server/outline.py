@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from itertools import takewhile
 
 from lsp_server.document import Source
@@ -47,12 +48,29 @@ class Part:
     text: str
 
 
-def outline(source: Source, anchor: int) -> list[Part]:
+@dataclass(frozen=True)
+class _Above:
+    """What an outline depends on: the lines it looks at, by which it is remembered, and their file."""
+
+    seen: tuple[str, ...]
+    anchor: int
+    source: Source = field(compare=False)
+
+
+def outline(source: Source, anchor: int) -> tuple[Part, ...]:
     """The lines above an anchor, told in short and in an order that makes valid Python together.
 
     First imports, then the module's constants and signatures, then the scopes around the anchor from the outside in,
-    a class with its attributes and the signatures of its methods.
+    a class with its attributes and the signatures of its methods. The latest outlines are remembered: lines above
+    the anchor seldom change between keystrokes, and parsing them is most of a request's cost in a large file.
     """
+    seen = (*source.lines[: min(anchor, IMPORT_LINES)], *source.lines[max(0, anchor - LINES_ABOVE) : anchor + 1])
+    return _outline(_Above(seen, anchor, source))
+
+
+@lru_cache(maxsize=16)
+def _outline(above: _Above) -> tuple[Part, ...]:
+    source, anchor = above.source, above.anchor
     view = window(source, anchor, LINES_ABOVE, 1, CHARS)
     around = scopes(view, anchor, indent_of(source.line(anchor)))
     headers = {scope.line for scope in around}
@@ -61,7 +79,7 @@ def outline(source: Source, anchor: int) -> list[Part]:
         parts.append(Part(Rank.SCOPE, scope.line, _signature(view, scope.line)))
         if scope.kind == "class":
             parts.extend(part for part in _members(view, scope, anchor) if part.line not in headers)
-    return parts
+    return tuple(parts)
 
 
 def _imports(source: Source, end: int) -> Iterator[Part]:

@@ -92,7 +92,7 @@ async def make_plan(
     seen = await context.build(
         question.source,
         insertion,
-        served.engine.tokenize if served.can_tokenize else None,
+        served.tokenize if served.can_tokenize else None,
         Budget(n_prompt - n_suffix - n_extra, n_suffix, MAX_SUFFIX_LINES),
         earlier_cells=question.earlier_cells,
         instruction=asked,
@@ -106,7 +106,7 @@ async def _fitting(served: Served, text: str, max_tokens: int) -> tuple[str, int
     """The beginning of an instruction that fits, and the tokens that a long one takes from the context."""
     if len(text) < LONG_INSTRUCTION_CHARS:
         return text, 0
-    n_tokens = len(await served.engine.tokenize(text)) if served.can_tokenize else context.estimate_tokens(text)
+    n_tokens = len(await served.tokenize(text)) if served.can_tokenize else context.estimate_tokens(text)
     return text[: len(text) * max_tokens // max(n_tokens, max_tokens)], min(n_tokens, max_tokens)
 
 
@@ -175,7 +175,7 @@ class Answer:
         if isinstance(prompt, str):
             prompt += said
         elif said:
-            prompt = (*prompt, *await served.engine.tokenize(said))
+            prompt = (*prompt, *await served.tokenize(said))
         return CompletionRequest(
             prompt=prompt,
             n_predict=max(plan.question.max_tokens - self.n_tokens, 1),

@@ -11,6 +11,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal, cast
 
@@ -27,6 +28,7 @@ from lsp_server.errors import KodopisError
 from lsp_server.protocol import KodopisProtocol
 from lsp_server.scheduler import Scheduler
 from lsp_server.statistics import Statistics
+from lsp_server.suggest import Answer
 from lsp_server.transport import serve_stdio, serve_tcp
 from lsp_server.workspace import LineDocument, LineWorkspace
 from models.errors import ModelError
@@ -56,7 +58,7 @@ class KodopisServer(LanguageServer):
         self.editor = Editor(self)
         self.engines = Engines(self.editor)
         self.statistics = Statistics()
-        self.scheduler = Scheduler(self.engines, self.statistics, uuid.uuid4().hex[:8])
+        self.scheduler = Scheduler(self.engines, self.statistics, uuid.uuid4().hex[:8], self._tell_raw)
         self.configured = asyncio.Event()
         self._initial: Mapping[str, Any] = {}
         self._is_trusted = True
@@ -94,6 +96,16 @@ class KodopisServer(LanguageServer):
                 self.configure(await self.editor.configuration(settings.SECTION))
         finally:
             self.configured.set()
+
+    def _tell_raw(self, answer: Answer) -> None:
+        self.editor.send_raw(
+            {
+                "text": answer.raw,
+                "nTokens": answer.n_tokens,
+                "stopType": answer.stop_type,
+                "timings": asdict(answer.timings),
+            }
+        )
 
     def report(self, error: KodopisError | ModelError, *, is_automatic: bool) -> None:
         """Tell the user why there is no answer; once in a session where nobody asked for one by hand."""

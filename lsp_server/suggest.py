@@ -114,7 +114,7 @@ class Answer:
     """An answer that grows. It may be interrupted (close the stream) and gone on with, at no cost but the wait.
 
     `text` replaces the plan's range; each of its values is a beginning of the later ones. `is_cut`: the time budget
-    ended it.
+    ended it. `stop_type` is the engine's, or "shape" where the code was over before the model was, or "time".
     """
 
     def __init__(self, plan: Plan, priority: Priority = Priority.MANUAL) -> None:
@@ -123,6 +123,7 @@ class Answer:
         self.text = ""
         self.is_done = False
         self.is_cut = False
+        self.stop_type = ""
         self.n_tokens = 0
         self.ttft_ms: float | None = None
         self.timings = Timings()
@@ -201,19 +202,20 @@ class Answer:
             self._raw.append(chunk.text)
             self._shaper.feed(chunk.text)
             self.text = self._shaper.partial
-        if self._shaper.done or chunk.stop_type in ("eos", "word"):
-            self._end(is_whole=True)
-        elif chunk.stop_type == "limit":
-            self._end(is_whole=False)
+        if self._shaper.done:
+            self._end("shape", is_whole=True)
+        elif chunk.stop_type in ("eos", "word", "limit"):
+            self._end(chunk.stop_type, is_whole=chunk.stop_type != "limit")
         elif self._is_late and "\n" in chunk.text and self.text.strip():
             self.is_cut = True
-            self._end(is_whole=False)
+            self._end("time", is_whole=False)
 
     @property
     def _is_late(self) -> bool:
         return bool(self._budget_ms) and (time.monotonic() - self._asked) * 1000 >= self._budget_ms
 
-    def _end(self, *, is_whole: bool) -> None:
+    def _end(self, stop_type: str, *, is_whole: bool) -> None:
+        self.stop_type = stop_type
         self.text = self._shaper.finish(truncated=not is_whole).text
         self.is_done = True
 

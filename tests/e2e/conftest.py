@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
-from e2e.harness import TestEditor, toml_script
 from lsprotocol import types
 
+from e2e.harness import TestEditor, toml_script
 from lsp_server.engine.process import running_engines, stop_engine
 
 

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from lsprotocol import types
 from pytest_lsp import LanguageClient, make_test_lsp_client
@@ -52,11 +52,12 @@ class TestEditor:
         self.questions: list[types.ShowMessageRequestParams] = []
         self.edits: list[types.ApplyWorkspaceEditParams] = []
         self.answer_questions_with: str | None = None
+        _mend_code_actions(self.client)
         feature: Callable[..., Any] = self.client.feature
         feature("kodopis/partial")(lambda params: self.partials.append(as_dict(params)))
         feature("kodopis/status")(lambda params: self.statuses.append(as_dict(params)))
-        feature(types.WINDOW_SHOW_MESSAGE_REQUEST)(lambda params: self._on_question(params))
-        feature(types.WORKSPACE_APPLY_EDIT)(lambda params: self._on_edit(params))
+        feature(types.WINDOW_SHOW_MESSAGE_REQUEST)(_free(self._on_question))
+        feature(types.WORKSPACE_APPLY_EDIT)(_free(self._on_edit))
 
     async def start(
         self,
@@ -233,6 +234,28 @@ class TestEditor:
     def _on_edit(self, params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
         self.edits.append(params)
         return types.ApplyWorkspaceEditResult(applied=True)
+
+
+def _free(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A plain function: pygls sets attributes on handlers, which methods do not take."""
+
+    def handle(params: Any) -> Any:
+        return method(params)
+
+    return handle
+
+
+def _mend_code_actions(client: LanguageClient) -> None:
+    """Take code actions as they are: lsprotocol 2025.0 takes each that has a command for a bare `Command`."""
+    converter = client.protocol._converter
+
+    def structure(found: dict[str, Any], _: object) -> types.Command | types.CodeAction:
+        if isinstance(found.get("command"), str):
+            return converter.structure(found, types.Command)
+        return converter.structure(found, types.CodeAction)
+
+    converter.register_structure_hook(types.Command | types.CodeAction, structure)
+    converter.register_structure_hook(Union[types.Command, types.CodeAction], structure)  # noqa: UP007
 
 
 def as_dict(value: Any) -> Any:

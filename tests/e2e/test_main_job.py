@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from e2e.conftest import StartEditor
-from e2e.harness import AUTOMATIC, INVOKED
 from lsprotocol import types
 from pygls.exceptions import JsonRpcMethodNotFound
+
+from e2e.conftest import StartEditor
+from e2e.harness import AUTOMATIC, INVOKED
 
 SUM = {"match": "сложи", "text": "return a + b\n```\n"}
 FUNCTION = "def add(a, b):\n    # сложи два числа и верни сумму\n    \n"

@@ -17,7 +17,7 @@ import pytest
 from e2e.harness import WAIT_S
 
 LONG_NAME = "no/such/" + "x" * 1000
-CAPABILITIES = {"capabilities": {}, "processId": None, "rootUri": None}
+CAPABILITIES: dict[str, Any] = {"capabilities": {}, "processId": None, "rootUri": None}
 
 
 class RawClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,11 @@ from .editor import Settings, StartEditor
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
+COMMENT = (
+    "# функция count_words(text), которая циклом считает, сколько раз встречается каждое слово, и возвращает словарь"
+)
 MODEL = "qwen2.5-coder-0.5b"
-CHECK = "import runpy; f = runpy.run_path(r'{path}')['is_even']; assert f(4) is True and f(7) is False"
+CHECK = "import runpy; f = runpy.run_path(r'{path}')['count_words']; assert f('a b a') == {{'a': 2, 'b': 1}}"
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +34,8 @@ def model() -> Path:
 
 def test_journey(start: StartEditor, model: Path) -> None:
     editor = start(Settings(server={"model": str(model), "timeBudgetMs": 0}))
-    path = editor.open("чётность.py")
-    editor.keys("i# функция is_even(n): верни True, если число чётное<CR>")
+    path = editor.open("слова.py")
+    editor.keys(f"i{COMMENT}<CR>")
     seen: set[int] = set()
 
     def whole() -> bool:
@@ -41,10 +45,14 @@ def test_journey(start: StartEditor, model: Path) -> None:
     editor.wait(whole, "whole ghost text", patience_s=300)
     assert len(seen - {0}) >= 2
     editor.keys("<Tab><Esc>:write<CR>")
-    editor.wait(lambda: "def is_even" in path.read_text(encoding="utf-8"), "file on the disk")
+    editor.wait(lambda: "def count_words" in path.read_text(encoding="utf-8"), "file on the disk")
     subprocess.run([sys.executable, "-c", CHECK.format(path=path)], check=True)
     editor.command("%Kodopis explain")
-    editor.wait(lambda: len(editor.nvim.windows) == 2 and not editor.requests, "explanation", patience_s=300)
-    explanation = "\n".join(editor.nvim.windows[1].buffer[:])
-    assert any("а" <= letter <= "я" for letter in explanation.lower())
-    assert len(explanation) > 40
+
+    def explained() -> bool:
+        text = "\n".join(editor.nvim.windows[-1].buffer[:])
+        return len(re.findall("[а-я]+", text.lower())) > 10
+
+    editor.wait(explained, "ten Russian words of an explanation", patience_s=300)
+    editor.keys("<C-w>lq")
+    editor.wait(lambda: not editor.requests, "a free engine")

@@ -8,9 +8,10 @@ import { Environment } from "./environment/environment.js";
 import { Installer } from "./environment/installer.js";
 import { GhostController, type Item } from "./ghost/controller.js";
 import { language, setLanguage, t } from "./l10n.js";
-import { createClient, requestInline, runServerCommand } from "./server/client.js";
+import { createClient } from "./server/client.js";
 import { isCancellation } from "./server/errors.js";
 import type { ServerCommand, ServerResults, StatusParams } from "./server/protocol.js";
+import { requestInline, requestVariants, runServerCommand } from "./server/requests.js";
 import { Supervisor } from "./server/supervisor.js";
 import * as settings from "./settings.js";
 import { Explainer } from "./ui/explainer.js";
@@ -47,14 +48,18 @@ export class Session implements vscode.Disposable {
       {
         create: () => this.create(storage),
         onStarting: () => { this.status.take({ kind: "stage", stage: { kind: "starting" } }); },
-        onRunning: () => { this.status.take({ kind: "stage", stage: { kind: "running" } }); void this.askStatus(); },
+        onRunning: () => {
+          this.status.take({ kind: "stage", stage: { kind: "running" } });
+          void this.askStatus();
+          void this.ghost.askAgain();
+        },
         onGaveUp: (error) => { this.gaveUp(error); },
       },
       log,
     );
     this.ghost = new GhostController({
       request: (...args) => this.quietly((client) => requestInline(client, ...args)),
-      variants: (...args) => this.quietly((client) => variants(client, ...args)),
+      variants: (...args) => this.quietly((client) => requestVariants(client, ...args)),
     });
     this.explainer = new Explainer((argument, token) => this.ask("kodopis.explain", argument, token));
     const trusted = vscode.workspace.onDidGrantWorkspaceTrust(() => void this.supervisor.restart());
@@ -188,16 +193,4 @@ export class Session implements vscode.Disposable {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-async function variants(
-  client: LanguageClient,
-  document: vscode.TextDocument,
-  position: vscode.Position,
-  token: vscode.CancellationToken,
-): Promise<Item[]> {
-  const { code2ProtocolConverter: code } = client;
-  const argument = { textDocument: code.asTextDocumentIdentifier(document), position: code.asPosition(position), count: 3 };
-  const { items } = await runServerCommand(client, "kodopis.variants", argument, token);
-  return items.map(({ insertText, range }) => ({ text: insertText, start: range?.start }));
 }

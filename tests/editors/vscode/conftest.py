@@ -14,12 +14,83 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from . import setup
-from .workbench import ARTIFACTS, CHROMIUM_ARGUMENTS, ROOT, CodeServer, Workbench, World
+from .workbench import ARTIFACTS, CHROMIUM_ARGUMENTS, ROOT, CodeServer, Workbench, World, scripted
 
 EXTENSION = ROOT / "vscode-extension"
 
+LONGEST = """def longest(words):
+    best = ""
+    for word in words:
+        if len(word) > len(best):
+            best = word
+    return best
+"""
+ANSWERS = f'''
+[[answer]]
+match = "Объясни по-русски"
+text = """
+Функция возвращает **самую длинную** строку списка.
+
+1. Запоминает пустую строку.
+2. Проходит по всем строкам списка.
+3. Если строка длиннее запомненной, запоминает её.
+
+```python
+longest(["кот", "собака"])  # 'собака'
+```
+"""
+delay_ms = 30
+
+[[answer]]
+match = "Исправь этот код"
+text = """```python
+def half(number):
+    return number / 2
+```
+"""
+
+[[answer]]
+match = "Напиши docstring"
+text = "Возвращает самую длинную строку списка."
+
+[[answer]]
+match = "Напиши тесты"
+text = """```python
+from слова import longest
+
+
+def test_longest():
+    assert longest(["a", "abc"]) == "abc"
+```
+"""
+
+[[answer]]
+match = "медленно сложи"
+text = """def slow(first, second):
+    total = first + second
+    print(total)
+    total = total + 0
+    total = total + 0
+    total = total + 0
+    total = total + 0
+    return total
+"""
+delay_ms = 150
+
+[[answer]]
+match = "самую длинную"
+text = """{LONGEST}"""
+delay_ms = 20
+
+[[answer]]
+match = "total ="
+text = " sum(numbers)\\n"
+delay_ms = 5
+'''
+
 StartServer = Callable[..., CodeServer]
 OpenWindow = Callable[..., Workbench]
+OpenEditor = Callable[..., tuple[Workbench, Path]]
 
 
 @pytest.fixture(scope="session")
@@ -77,18 +148,44 @@ def start_server(world: World) -> Iterator[StartServer]:
         yield start
 
 
+@pytest.fixture(scope="module")
+def shared_server(extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+    """One code-server, with the scripted engine, for the tests of a module that leave it as it was."""
+    root = tmp_path_factory.mktemp("shared")
+    server = CodeServer(World(root, extensions, scripted(root / "ответы.toml", ANSWERS)))
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def open_window(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenWindow]:
-    """Opens windows; where the test fails, a picture of each is kept."""
+    """Opens windows; a picture of the end of each is kept, and the extension's log."""
     windows: list[Workbench] = []
     name = str(request.node.name).removeprefix("test_")
 
     def open_it(server: CodeServer, file: Path | None = None) -> Workbench:
-        windows.append(Workbench(browser, server, name, file))
+        windows.append(Workbench(browser, server, f"{name}-{len(windows)}" if windows else name, file))
         return windows[-1]
 
     yield open_it
     for window in windows:
         window.shoot("end")
-        (ARTIFACTS / f"{name}.log").write_text(window.log(), encoding="utf-8")
         window.close()
+    if windows:
+        (ARTIFACTS / f"{name}.log").write_text(windows[0].log(), encoding="utf-8")
+
+
+@pytest.fixture
+def editor(shared_server: CodeServer, open_window: OpenWindow, request: pytest.FixtureRequest) -> OpenEditor:
+    """Opens a window on a file of the shared server, the cursor at the end."""
+
+    def open_editor(text: str = "") -> tuple[Workbench, Path]:
+        file = shared_server.world.folder / request.node.name / "слова.py"
+        file.parent.mkdir()
+        file.write_text(text, encoding="utf-8")
+        window = open_window(shared_server, file)
+        window.wait_for_status("ответы|ожидает")
+        window.go_to_end()
+        return window, file
+
+    return open_editor

@@ -4,61 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import OpenWindow, StartServer
-from .workbench import Workbench, World, scripted, wait_for
+from .conftest import OpenEditor
+from .workbench import wait_for
 
 pytestmark = pytest.mark.editor
-
-LONGEST = """def longest(words):
-    best = ""
-    for word in words:
-        if len(word) > len(best):
-            best = word
-    return best
-"""
-SCRIPT = f'''
-[[answer]]
-match = "самую длинную"
-text = """{LONGEST}"""
-delay_ms = 25
-
-[[answer]]
-match = "медленно"
-text = """def slow(first, second):
-    total = first + second
-    print(total)
-    return total
-"""
-delay_ms = 400
-
-[[answer]]
-match = "total = "
-text = "sum(numbers)\\n"
-delay_ms = 5
-'''
-
-OpenEditor = Callable[..., tuple[Workbench, Path]]
-
-
-@pytest.fixture
-def editor(world: World, start_server: StartServer, open_window: OpenWindow) -> OpenEditor:
-    """A window on a file whose server answers from the script."""
-
-    def open_editor(text: str = "") -> tuple[Workbench, Path]:
-        file = world.folder / "слова.py"
-        file.parent.mkdir(parents=True)
-        file.write_text(text, encoding="utf-8")
-        window = open_window(start_server(scripted(world.root / "ответы.toml", SCRIPT)), file)
-        window.wait_for_status("ответы|выключена")
-        window.go_to_end()
-        return window, file
-
-    return open_editor
 
 
 def passes(file: Path, check: str) -> None:
@@ -89,7 +42,7 @@ def test_comment_becomes_code(editor: OpenEditor) -> None:
 
 def test_escape_stops_the_generation(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# медленно")
+    window.type("# медленно сложи два числа и напечатай сумму")
     window.press("Enter")
     window.wait_for_ghost("def slow")
     window.wait_for_status("думает")
@@ -104,7 +57,7 @@ def test_escape_stops_the_generation(editor: OpenEditor) -> None:
 
 def test_typing_along_keeps_the_answer(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# самую длинную строку")
+    window.type("# верни самую длинную строку")
     window.press("Enter")
     window.wait_for_ghost("return best")
     window.type("def lon", delay_ms=30)
@@ -120,7 +73,7 @@ def test_typing_along_keeps_the_answer(editor: OpenEditor) -> None:
 
 def test_typing_something_else_drops_the_answer(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# медленно")
+    window.type("# медленно сложи два числа и напечатай сумму")
     window.press("Enter")
     window.wait_for_ghost("def slow")
     window.type("x = 1", delay_ms=30)
@@ -131,11 +84,14 @@ def test_typing_something_else_drops_the_answer(editor: OpenEditor) -> None:
 
 def test_taken_by_word(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# самую длинную строку")
+    window.type("# верни самую длинную строку")
     window.press("Enter")
     window.wait_for_ghost("return best")
-    window.press("Control+ArrowRight", "Control+ArrowRight")
-    window.wait_for_ghost("(words)")
+    window.press("Control+ArrowRight")
+    wait_for(lambda: window.ghost().strip().startswith("longest"), "one word taken", window.ghost)
+    window.page.wait_for_timeout(300)
+    window.press("Control+ArrowRight")
+    wait_for(lambda: window.ghost().strip().startswith("("), "two words taken", window.ghost)
     assert window.save(file, "def longest").splitlines()[-1].startswith("def longest")
     window.press("Tab")
     window.save(file, "return best")
@@ -155,11 +111,12 @@ def test_asked_by_hand(editor: OpenEditor) -> None:
 def test_automatic_suggestions_can_be_turned_off(editor: OpenEditor) -> None:
     window, _file = editor()
     window.run("Kodopis: Turn Automatic Suggestions On or Off")
-    window.wait_for_status("ответы")
-    window.type("# самую длинную строку")
+    window.type("# верни самую длинную строку")
     window.press("Enter")
     window.page.wait_for_timeout(1500)
     assert window.ghost() == ""
     window.press("Control+Alt+k")
     window.wait_for_ghost("def longest")
     window.wait_for_status("по запросу")
+    window.run("Kodopis: Turn Automatic Suggestions On or Off")
+    window.wait_for_status("ожидает")

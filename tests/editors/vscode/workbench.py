@@ -6,6 +6,7 @@ right (the tests), or how code-server got onto the machine (`setup`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import psutil
 from playwright.sync_api import Browser, Locator, Page
 
 from . import setup
@@ -50,6 +52,7 @@ _QUIET = {
     "editor.fontSize": 15,
     "files.autoSave": "off",
     "git.enabled": False,
+    "kodopis.timeBudgetMs": 0,
     "chat.commandCenter.enabled": False,
 }
 # What the extension declares with the scope "machine" is read from the machine's settings in a remote window.
@@ -102,7 +105,7 @@ class CodeServer:
         wait_for(self._answers, "code-server answers")
 
     def close(self) -> None:
-        """End it, and with it the extension hosts and language servers."""
+        """End it, and with it the extension hosts and language servers; the engines do not wait until they are idle."""
         self._process.terminate()
         try:
             self._process.wait(15)
@@ -110,6 +113,9 @@ class CodeServer:
             self._process.kill()
             self._process.wait()
         self._log.close()
+        for state in (self.world.home / "engine").glob("*.json"):
+            with contextlib.suppress(psutil.Error, ValueError):
+                psutil.Process(json.loads(state.read_text(encoding="utf-8"))["pid"]).kill()
 
     def address(self, file: Path | None) -> str:
         """The address of a window on the world's folder, with a file open in it."""
@@ -237,6 +243,23 @@ class Workbench:
     def click_button(self, title: str) -> None:
         """Press a button of a message or dialog."""
         self.page.locator(".monaco-button", has_text=title).first.click()
+
+    def choose(self, row: str) -> None:
+        """Take a row of the list that is open on top (palette, quick pick)."""
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=row).first.click()
+
+    def wait_for_frame(self, wanted: str) -> str:
+        """Wait until a web view shows a text; gives all of it."""
+
+        def find() -> str:
+            for frame in self.page.frames:
+                if frame.name == "active-frame" or "/fake.html" in frame.url:
+                    text = frame.locator("body").text_content() or ""
+                    if wanted in text:
+                        return text
+            return ""
+
+        return wait_for(find, f"a web view with {wanted!r}")
 
     def shoot(self, what: str) -> Path:
         """Keep a picture of the window."""

@@ -87,6 +87,11 @@ export class GhostController implements vscode.Disposable {
     await this.suggest.trigger("byHand");
   }
 
+  /** There is somebody to ask now: what the user has written before counts as just written. */
+  async askAgain(): Promise<void> {
+    if (vscode.window.activeTextEditor?.document.languageId === "python") await this.suggest.trigger("again");
+  }
+
   /** The user wants another answer: fetch some, then show the next or the previous one. */
   async vary(isForward: boolean): Promise<void> {
     const { live } = this;

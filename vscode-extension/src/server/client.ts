@@ -8,8 +8,6 @@ import * as vscode from "vscode";
 import {
   CloseAction,
   ErrorAction,
-  ExecuteCommandRequest,
-  InlineCompletionRequest,
   LanguageClient,
   MessageType,
   RevealOutputChannelOn,
@@ -23,10 +21,11 @@ import {
   type StaticFeature,
 } from "vscode-languageclient/node";
 import { pythonEnv } from "../environment/run.js";
-import type { GhostController, Item } from "../ghost/controller.js";
+import type { GhostController } from "../ghost/controller.js";
 import { SECTION } from "../settings.js";
 import { WorkProgress } from "../ui/workProgress.js";
-import { PARTIAL, STATUS, type PartialParams, type ServerCommand, type ServerResults, type StatusParams } from "./protocol.js";
+import { PARTIAL, STATUS, type PartialParams, type StatusParams } from "./protocol.js";
+import { showEdited } from "./requests.js";
 
 /** What a client needs from the rest of the extension. */
 export interface Surroundings {
@@ -57,10 +56,17 @@ const CAPABILITIES: StaticFeature = {
   clear() { /* nothing to let go of */ },
 };
 
+/** Logs what goes wrong with the connection; the user hears of it from the supervisor, once and with buttons. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 /** Make a client; it is not started yet. */
 export function createClient(around: Surroundings): LanguageClient {
   const work = new WorkProgress((token) => void client.sendNotification(WorkDoneProgressCancelNotification.type, { token }));
-  const client: LanguageClient = new LanguageClient(SECTION, "Kodopis", serverOptions(around), clientOptions(around, work));
+  const client: LanguageClient = new QuietClient(SECTION, "Kodopis", serverOptions(around), clientOptions(around, work));
   client.onDidChangeState(({ newState }) => { if (newState === State.Stopped) work.clear(); });
   client.registerFeature(CAPABILITIES);
   client.onNotification(STATUS, (status: StatusParams) => { around.onStatus(status); });
@@ -113,39 +119,14 @@ function clientOptions(around: Surroundings, work: WorkProgress): LanguageClient
         work.take(token, params);
         if (params.kind === "end") next(token, params);
       },
+      workspace: {
+        handleApplyEdit: async (params, next) => {
+          const result = await next(params, vscode.CancellationToken.None);
+          if (!(result instanceof Error) && "applied" in result && result.applied) await showEdited(params.edit);
+          return result;
+        },
+      },
       executeCommand: (command, args: unknown[], next) => around.runCommand(command, args, next),
     },
   };
-}
-
-/** Ask for the code at a place. */
-export async function requestInline(
-  client: LanguageClient,
-  document: vscode.TextDocument,
-  position: vscode.Position,
-  isInvoked: boolean,
-  token: vscode.CancellationToken,
-): Promise<Item[]> {
-  const params = client.code2ProtocolConverter.asInlineCompletionParams(document, position, {
-    triggerKind: isInvoked ? vscode.InlineCompletionTriggerKind.Invoke : vscode.InlineCompletionTriggerKind.Automatic,
-    selectedCompletionInfo: undefined,
-  });
-  const result = await client.sendRequest(InlineCompletionRequest.type, params, token);
-  const items = result === null ? [] : Array.isArray(result) ? result : result.items;
-  return items.map(({ insertText, range }) => ({
-    text: typeof insertText === "string" ? insertText : insertText.value,
-    start: range?.start,
-  }));
-}
-
-/** Run a command of the server. */
-export async function runServerCommand<Name extends ServerCommand>(
-  client: LanguageClient,
-  command: Name,
-  argument: object,
-  token?: vscode.CancellationToken,
-): Promise<ServerResults[Name]> {
-  const params = { command, arguments: [argument] };
-  const result: unknown = await (token ? client.sendRequest(ExecuteCommandRequest.type, params, token) : client.sendRequest(ExecuteCommandRequest.type, params));
-  return result as ServerResults[Name];
 }

@@ -80,7 +80,7 @@ function showServer(server: StatusParams | undefined, automatic: boolean): Statu
   const percent = typeof server.percent === "number" ? Math.round(server.percent).toString() : undefined;
   switch (state) {
     case "off":
-      return view("circle-slash", "Kodopis: off", [], { detail });
+      return view("circle-outline", automatic ? "Kodopis: idle" : "Kodopis: by hand", [], { detail });
     case "starting":
       return view(SPIN, "Kodopis: starting…", [], { detail });
     case "downloading":

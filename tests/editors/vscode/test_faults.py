@@ -1,0 +1,174 @@
+"""What goes wrong around the extension, and what the user sees of it: one message, with a button that helps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .conftest import ANSWERS, OpenWindow, StartServer
+from .workbench import World, scripted, wait_for
+
+pytestmark = pytest.mark.editor
+
+COMMENT = "# верни самую длинную строку списка"
+
+
+@pytest.fixture
+def file(world: World) -> Path:
+    """An empty Python file in the world's folder."""
+    path = world.folder / "слова.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("", encoding="utf-8")
+    return path
+
+
+def answering(world: World) -> dict[str, object]:
+    """Settings with which everything works."""
+    return scripted(world.root / "ответы.toml", ANSWERS)
+
+
+def processes(world: World, module: str) -> list[psutil.Process]:
+    """The server's or the engine's processes of this world."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command, environment = process.cmdline(), process.environ()
+        except psutil.Error:
+            continue
+        if module in command and environment.get("KODOPIS_HOME") == str(world.home):
+            found.append(process)
+    return found
+
+
+def test_killed_engine_is_started_again(
+    world: World, file: Path, start_server: StartServer, open_window: OpenWindow
+) -> None:
+    window = open_window(start_server(answering(world)), file)
+    window.type("# медленно сложи два числа и напечатай сумму\n")
+    window.wait_for_ghost("def slow")
+    [engine] = processes(world, "lsp_server.engine")
+    engine.kill()
+    window.wait_for_no_ghost()
+    window.press("Control+a", "Delete")
+    window.type(f"{COMMENT}\n")
+    window.wait_for_ghost("return best")
+    [again] = processes(world, "lsp_server.engine")
+    assert again.pid != engine.pid
+
+
+def test_killed_server_is_started_again_then_given_up(
+    world: World, file: Path, start_server: StartServer, open_window: OpenWindow
+) -> None:
+    window = open_window(start_server(answering(world)), file)
+    window.wait_for_status("ожидает|ответы")
+    killed: set[int] = set()
+
+    def kill_next() -> bool:
+        for server in processes(world, "lsp_server"):
+            if server.pid not in killed:
+                killed.add(server.pid)
+                os.kill(server.pid, signal.SIGKILL)
+                return True
+        return False
+
+    assert kill_next()
+    wait_for(lambda: len(set(map(_pid, processes(world, "lsp_server"))) - killed) == 1, "another server")
+    window.wait_for_status("ожидает|ответы")
+    window.type(f"{COMMENT}\n")
+    window.wait_for_ghost("return best")
+    for _ in range(4):
+        wait_for(kill_next, "a server to kill")
+    window.wait_for_notice("всё время завершается")
+    assert len(window.notices()) == 1
+    window.wait_for_status("ошибка")
+    window.shoot("given-up")
+    window.click_button("Перезапустить")
+    window.wait_for_status("ожидает|ответы")
+
+
+def _pid(process: psutil.Process) -> int:
+    return process.pid
+
+
+def test_two_windows_share_one_engine(
+    world: World, file: Path, start_server: StartServer, open_window: OpenWindow
+) -> None:
+    server = start_server(answering(world))
+    other = file.with_name("другое.py")
+    other.write_text("", encoding="utf-8")
+    windows = [open_window(server, path) for path in (file, other)]
+    for window in windows:
+        window.type(f"{COMMENT}\n")
+    for window in windows:
+        window.wait_for_ghost("return best")
+    assert len(processes(world, "lsp_server")) == 2
+    assert len(processes(world, "lsp_server.engine")) == 1
+
+
+def test_missing_model_is_said_once(
+    world: World, file: Path, start_server: StartServer, open_window: OpenWindow
+) -> None:
+    settings = {**answering(world), "kodopis.model": str(world.root / "нет такой.gguf")}
+    window = open_window(start_server(settings), file)
+    window.type(f"{COMMENT}\n")
+    window.wait_for_notice("нет такой")
+    window.type(f"{COMMENT}\n{COMMENT}\n")
+    window.page.wait_for_timeout(1000)
+    assert len(window.notices()) == 1, window.notices()
+    window.wait_for_status("ошибка")
+    window.shoot("missing-model")
+    window.click_button("Выбрать модель")
+    window.page.locator(".quick-input-list .monaco-list-row", has_text="Qwen").first.wait_for()
+
+
+def test_endpoint_that_is_down(world: World, file: Path, start_server: StartServer, open_window: OpenWindow) -> None:
+    settings = {**answering(world), "kodopis.endpoint": "http://127.0.0.1:9"}
+    window = open_window(start_server(settings), file)
+    window.type(f"{COMMENT}\n")
+    window.wait_for_notice("Отправлять код")
+    window.click_button("Отправлять")
+    window.wait_for_notice("не отвечает")
+    window.shoot("endpoint-down")
+    window.click_button("Изменить адрес")
+    box = window.page.locator(".quick-input-widget input")
+    box.wait_for()
+    assert box.input_value() == "http://127.0.0.1:9"
+
+
+def test_untrusted_folder_decides_nothing(
+    world: World, file: Path, start_server: StartServer, open_window: OpenWindow
+) -> None:
+    world.trusts = False
+    trap = world.folder / "ловушка.sh"
+    sprung = world.root / "sprung"
+    trap.write_text(f'#!/bin/sh\ntouch "{sprung}"\n', encoding="utf-8")
+    trap.chmod(0o755)
+    own = {"kodopis.serverPython": str(trap), "kodopis.python": str(trap), "kodopis.endpoint": "http://evil.example"}
+    settings = world.folder / ".vscode" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text(json.dumps(own), encoding="utf-8")
+    for name in ("lsp_server", "models"):
+        (world.folder / name).mkdir()
+        (world.folder / name / "__init__.py").write_text(f"open({str(sprung)!r}, 'w')", encoding="utf-8")
+    window = open_window(start_server({**answering(world), "security.workspace.trust.startupPrompt": "never"}), file)
+    window.page.locator(".statusbar-item", has_text="Restricted Mode").wait_for()
+    window.type(f"{COMMENT}\n")
+    window.wait_for_ghost("return best")
+    window.shoot("untrusted")
+    assert not sprung.exists()
+
+
+def test_russian_workbench(world: World, file: Path, start_server: StartServer, open_window: OpenWindow) -> None:
+    world.locale = "ru"
+    window = open_window(start_server({**answering(world), "kodopis.language": "auto"}), file)
+    window.type(f"{COMMENT}\n")
+    window.wait_for_ghost("return best")
+    window.press("Tab", "F1")
+    window.page.locator(".quick-input-widget input[type=text]").fill(">Кодопись")
+    window.page.locator(".quick-input-list .monaco-list-row", has_text="Объяснить выделенное").first.wait_for()
+    window.shoot("palette")

@@ -54,10 +54,11 @@ class Result:
     problems: tuple[str, ...] = ()
 
 
-def key(case: EditingCase, mode: Mode, model: str) -> str:
+def key(case: EditingCase, mode: Mode, model: str, prompt_format: str = "auto") -> str:
     """Names a result; changes with the case's text."""
+    mode_and_format = mode if prompt_format == "auto" else f"{mode}:{prompt_format}"
     text = json.dumps(asdict(case), ensure_ascii=False, sort_keys=True, default=dict)
-    return f"{mode}/{model}/{case.id}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{mode_and_format}/{model}/{case.id}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 async def ask_server(case: EditingCase, editor: BenchmarkEditor, bare: BareModel) -> Result:

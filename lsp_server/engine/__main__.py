@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n-ctx", type=int, default=4096)
     parser.add_argument("--n-threads", type=int, default=0, help="0: as many as there are physical cores")
     parser.add_argument("--n-gpu-layers", type=int, default=-1, help="-1: all that fit")
-    parser.add_argument("--no-draft", action="store_true", help="decode token by token")
+    parser.add_argument("--draft", action="store_true", help="guess ahead from the context")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--state-file", type=Path, required=True)
     parser.add_argument("--idle-timeout-s", type=float, default=900.0, help="0: never")
@@ -91,7 +91,7 @@ def _loader(options: argparse.Namespace) -> Callable[[], Backend]:
                 n_ctx=options.n_ctx,
                 n_threads=options.n_threads or psutil.cpu_count(logical=False) or 1,
                 n_gpu_layers=options.n_gpu_layers,
-                may_draft=not options.no_draft,
+                may_draft=options.draft,
             )
         )
 

@@ -35,7 +35,7 @@ class DecodingOptions:
     n_ctx: int = 4096
     n_threads: int = 1
     n_gpu_layers: int = -1
-    may_draft: bool = True
+    may_draft: bool = False
 
 
 class LlamaBackend:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import platformdirs
-
 from lsp_server import messages
 from lsp_server.errors import EngineError
+from models.home import data_home
 
 _IDENTITY_CHARACTERS = 16
 
 
 def state_dir() -> Path:
-    """Where engines of this user leave their state: `$KODOPIS_HOME/engine`, else in the user's data directory."""
-    home = os.environ.get("KODOPIS_HOME")
-    return (Path(home) if home else platformdirs.user_data_path("kodopis", appauthor=False)) / "engine"
+    """Where engines of this user leave their state."""
+    return data_home() / "engine"
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,7 @@ class EngineSpec:
     """A model with its adapters, and how it is held in memory. `scripted` names a script instead of a model.
 
     Windows whose specs agree share one engine. `n_threads` 0: all physical cores; `n_gpu_layers` -1: all that fit.
+    `may_draft` lets it guess ahead (see `drafting`).
     """
 
     model_path: Path | None = None
@@ -36,6 +34,7 @@ class EngineSpec:
     n_threads: int = 0
     n_gpu_layers: int = -1
     scripted: Path | None = None
+    may_draft: bool = False
 
     def identity(self) -> str:
         """A short hash of all that makes two engines different: the files as they are now, the numbers, our version.
@@ -45,7 +44,7 @@ class EngineSpec:
         """
         parts = [
             [_fingerprint(path) for path in (self.source, *self.adapters)],
-            [self.n_ctx, self.n_threads, self.n_gpu_layers, self.scripted is not None],
+            [self.n_ctx, self.n_threads, self.n_gpu_layers, self.scripted is not None, self.may_draft],
             version("kodopis"),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_IDENTITY_CHARACTERS]
@@ -65,7 +64,8 @@ class EngineSpec:
         for adapter in self.adapters:
             arguments += ["--lora", str(adapter.resolve())]
         numbers = {"--n-ctx": self.n_ctx, "--n-threads": self.n_threads, "--n-gpu-layers": self.n_gpu_layers}
-        return arguments + [f"{name}={value}" for name, value in numbers.items()]
+        arguments += [f"{name}={value}" for name, value in numbers.items()]
+        return [*arguments, "--draft"] if self.may_draft else arguments
 
 
 def _fingerprint(path: Path) -> list[str | int]:

@@ -34,7 +34,7 @@ _HEADING = re.compile(r"#+\s*[=\-*#~─━═]{2,}.*|.*[=\-*#~─━═]{3,}\s*$
 _LEGAL = re.compile(
     r"#\s*(?:©|\(c\)|copyright|licen[sc]e|spdx|@?authors?\b|автор(?:ы|ские)?\s*(?:[:—–-]|(?-i:[А-ЯЁ]))|"
     r"лицензия\b|copyleft|all rights|все права|created by|верси[яи]\s*[:\d]|version\s*[:\d]|дата\s+создания|"
-    r"created\s*:|(?:file|файл|e-?mail|почта)\s*:)",
+    r"created\s*:|(?:file|файл|e-?mail|почта|описание|description)\s*:)",
     re.IGNORECASE,
 )
 
@@ -104,8 +104,14 @@ def find(source: Source, cursor: Place, *, automatic: bool, english: bool = Fals
         return None
     if found.kind == "docstring":
         return found if _is_empty_function(source, view, found, cursor) else None
-    is_wanted = wording.is_task if found.kind == "todo" else wording.is_request
-    return found if is_wanted(_words_of(found.text)) else None
+    return found if _is_wanted(found) else None
+
+
+def _is_wanted(comment: Instruction) -> bool:
+    if comment.raw.startswith("#:"):  # what Sphinx reads as the description of an attribute
+        return False
+    judge = wording.is_task if comment.kind == "todo" else wording.is_request
+    return judge(_words_of(comment.text))
 
 
 def insertion_at(source: Source, cursor: Place) -> Insertion:

@@ -1,20 +1,15 @@
 """Whether a comment's words ask for code, and for what kind of code.
 
 Owns: the judgement of text. Where the text stands in a file is `lsp_server.instruction`'s question, and it has left
-out already what cannot be an instruction there. Russian morphology is pymorphy3's, loaded at the first Russian
-comment (about 0.1 s and 30 MB), so that misspelt and rare verbs are known by their endings.
+out already what cannot be an instruction there.
 """
 
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
-from functools import lru_cache
 from typing import Literal
 
-import pymorphy3  # type: ignore[import-untyped]
-
-from lsp_server import vocabulary
+from lsp_server import morphology, roles, vocabulary
 
 Language = Literal["ru", "en"]
 Expects = Literal["function", "class", "statement", "body"]
@@ -27,22 +22,39 @@ _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
 _WORD = re.compile(r"[а-яёa-z_](?:[\w-]*\w)?", re.IGNORECASE)
 _MARKER = re.compile(
-    r"\s*(?:TODO|FIXME|СДЕЛАТЬ|ТУДУ|ЗАДАЧА|ЗАДАНИЕ|Задача|Задание|todo|Todo|туду|(?:Сделать|сделать)(?=\s*:))\b"
+    r"^\s*(?:TODO|FIXME|СДЕЛАТЬ|ТУДУ|ЗАДАЧА|ЗАДАНИЕ|Задача|Задание|todo|Todo|туду|(?:Сделать|сделать)(?=\s*:))\b"
     r"(?:\s*\([^)]*\))?\s*[:.—–-]*\s*"
 )
-_NUMBER = re.compile(r"\s*(?:(?:шаг|step)\s*\d+|\d+(?=[.)]\s)|[-*•](?=\s))\s*[.):—-]*\s+", re.IGNORECASE)
+_NUMBER = re.compile(r"^\s*(?:(?:шаг|step)\s*\d+|\d+(?=[.)]\s)|[-*•](?=\s))\s*[.):—-]*\s+", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
+_CONCLUSION = re.compile(r"[:—–]|\s-\s|,\s+то\b")
 _CLAUSE = re.compile(r"[,;:—–()]|\s-\s")
+_PARAGRAPH = re.compile(r"\n\s*\n|\n\s*(?=:\w)")
 _URL = re.compile(r"https?://|www\.")
-_SIGNATURE = re.compile(r"\b[A-Za-z_]\w*\([^)]*\)|\b[a-z]+_[a-z_]+\b|->")
-_UNIT = re.compile(r"^\s*[\w ]+ в [а-яё]+(?:ах|ях|е)\s*\.?$|^\s*единиц|по умолчанию\s*\.?$", re.IGNORECASE)
+_CALL = re.compile(r"\b[A-Za-z_]\w*\([^)]*\)|\b[a-z]+_[a-z_]+\b|->")
+_SIGNATURE = re.compile(r"(?:def\s+)?[A-Za-z_]\w*\([^)]*\)\s*(?:[:—–-]|->)")
+_DATA = re.compile(
+    r"\S(?:\t|\s{3,})\S|^\s*[<{}\[\]|\\]|^\s*['\"]\w+['\"]\s*:|^\s*\d[\d.-]*\s+\d|\w\|\w+\||^\S+,\S+,\S+$"
+)
+_UNFINISHED = re.compile(r"([а-яёa-z0-9)»])\n(?=[А-ЯЁ][а-яё]*\b(?![А-ЯЁ]))")
 _SPECIFIC = re.compile(r"[A-Za-z_]\w+|\d|[\"«'`]|,|—|%")
 
 
 def language(text: str) -> Language:
-    """Russian where a fair share of the letters is Cyrillic: Russian instructions are full of English terms."""
+    """Russian where a fair share of the letters is Cyrillic: Russian instructions are full of English terms.
+
+    Of a text in paragraphs (a docstring) the first one tells: the rest may be names and types of arguments.
+    """
+    summary = _PARAGRAPH.split(text.strip(), maxsplit=1)[0]
+    return "ru" if _is_russian(summary if summary else text) else "en"
+
+
+def _is_russian(text: str) -> bool:
     n_cyrillic, n_latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
-    return "ru" if n_cyrillic >= 3 and n_cyrillic * 4 >= n_latin else "en"
+    words = [word.lower() for word in _WORD.findall(text)]
+    n_russian = sum(morphology.is_russian(word) for word in words)
+    n_english = sum(word in vocabulary.ENGLISH_GRAMMAR for word in words)
+    return n_cyrillic >= 3 and n_cyrillic * 4 >= n_latin and n_russian > n_english
 
 
 def has_marker(text: str) -> bool:
@@ -58,7 +70,7 @@ def without_marker(text: str) -> str:
 def is_task(text: str) -> bool:
     """Whether the text of a TODO is a task for code at its place, rather than a note for later."""
     words = [word.lower() for word in _WORD.findall(text)]
-    if _SIGNATURE.search(text):
+    if _CALL.search(text):
         return True
     if len(words) < 2 or words[0] in vocabulary.NO_REQUEST_STARTS | vocabulary.NO_CODE_TASKS:
         return False
@@ -66,27 +78,36 @@ def is_task(text: str) -> bool:
 
 
 def is_request(text: str) -> bool:
-    """Whether a comment asks for code, rather than says something about code."""
-    if _URL.search(text) and len(text.split()) < 8:
+    """Whether a comment asks for code, rather than says something about code.
+
+    Its first sentence does, or a later one begins with a command: explanations name much that nobody asks for.
+    """
+    if (_URL.search(text) and len(text.split()) < 8) or _is_data(text):
         return False
     if language(text) == "en":
         return any(_is_english_request(sentence) for sentence in _sentences(text))
-    scores = [_score(sentence) for sentence in _sentences(text)]
-    return max(scores, default=0) >= (THRESHOLD if scores and scores[0] >= 0 else CLEAR)
+    first, *later = [_score(sentence) for sentence in _sentences(text)] or [0]
+    return first >= THRESHOLD or max(later, default=0) >= CLEAR
 
 
 def expects(text: str) -> Expects:
     """What the code for an instruction most likely is."""
     for word in (word.lower() for word in _WORD.findall(text)[:12]):
-        if _is_one_of(word, vocabulary.CLASS_HEADS):
+        if roles.is_one_of(word, vocabulary.CLASS_HEADS):
             return "class"
-        if _is_one_of(word, vocabulary.FUNCTION_HEADS) or _is_misspelt_head(word):
+        if roles.is_one_of(word, vocabulary.FUNCTION_HEADS) or roles.is_misspelt_head(word):
             return "function"
     return "statement"
 
 
+def _is_data(text: str) -> bool:
+    """Whether lines are an example of data: columns, records, markup."""
+    lines = text.splitlines()
+    return 2 * sum(_DATA.search(line) is not None for line in lines) >= len(lines)
+
+
 def _sentences(text: str) -> list[str]:
-    joined = " ".join(line.strip() for line in text.splitlines())
+    joined = _UNFINISHED.sub(r"\1. ", "\n".join(line.strip() for line in text.splitlines())).replace("\n", " ")
     parts = (_NUMBER.sub("", part, count=1).strip() for part in _SENTENCE.split(joined))
     return [part for part in parts if part][:SENTENCES]
 
@@ -99,37 +120,140 @@ def _content_words(sentence: str) -> list[str]:
 
 
 def _score(sentence: str) -> int:
-    """How much a Russian sentence looks like a request: from clear signs to clear signs of the opposite."""
+    """How much a Russian sentence looks like a request: 4 for a command, 3 or 2 for less clear signs, or less."""
     words = _content_words(sentence)
     if not words or words[0] in vocabulary.NO_REQUEST_STARTS:
-        return -2
-    if words[0] in vocabulary.ASKING or _is_command(words[0], alone=len(words) == 1):
+        return -1
+    if _asks(words, sentence) or _leads_with_command(words, sentence) or _leads_with_action(words):
         return 4
     if len(words) < 2:
         return 0
     return 3 if _is_asked_otherwise(words, sentence) else _phrase_score(words, sentence)
 
 
+def _leads_with_command(words: list[str], sentence: str) -> bool:
+    """«отсортируй список», «create таблицу»; not «get с дефолтом», «wait() уступает»: those name what is there."""
+    if not roles.is_command(words[0], alone=len(words) == 1):
+        return False
+    if morphology.is_russian(words[0]):
+        return True
+    if len(words) == 1:
+        return False
+    is_called = re.match(rf"\W*{re.escape(words[0])}\(", sentence, re.IGNORECASE)
+    return (
+        is_called is None
+        and not morphology.has(words[1], "PREP")
+        and not any(morphology.is_finite(word) for word in words[1:4])
+    )
+
+
+def _leads_with_action(words: list[str]) -> bool:
+    """«сортируем по дате», «явно вычисляем разницу»."""
+    first = next((word for word in words[:3] if not morphology.has(word, "ADVB", at_least=0.5)), "")
+    return roles.is_action(first)
+
+
+def _asks(words: list[str], sentence: str) -> bool:
+    """«нужно посчитать», «нужна функция»; not «нужно для совместимости», «нужен в рантайме», «можно ускорить»."""
+    if words[0] not in vocabulary.ASKING or len(words) < 2:
+        return False
+    if words[0] in ("нужен", "нужна", "нужны"):
+        return not morphology.is_russian(words[1]) or morphology.has(words[1], "nomn", at_least=0.3)
+    if words[0] == "можно":
+        return sentence.rstrip().endswith("?") or morphology.has(words[1], "NOUN", "accs")
+    return not morphology.has(words[1], "PREP") or any(morphology.is_infinitive(word) for word in words[2:5])
+
+
 def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
-    """A signature, a question, «функция, которая…», or a command in a later clause."""
-    if _SIGNATURE.search(sentence) or _is_question(words, sentence) or _is_head_phrase(words):
+    """A signature, a question, «функция, которая…», «проверка адреса», or an action in the main clause."""
+    if _SIGNATURE.match(sentence) or _is_question(words, sentence):
         return True
-    if words[0] == "если" and any(_is_command(word) for word in words[1:]):
+    if _is_head_phrase(words) or _is_action_phrase(words, sentence):
         return True
-    return any(_begins_with_command(clause) for clause in _CLAUSE.split(sentence)[1:])
+    if words[0] == "если" and _commands_then(words):
+        return True
+    clauses = _CLAUSE.split(sentence)
+    if _states_action(_content_words(clauses[0])) or _asks_inside(_content_words(clauses[0])):
+        return True
+    later = [(words, clause) for clause in clauses[1:] if (words := _content_words(clause))]
+    if any(_leads_with_command(words, clause) and vocabulary.MODAL.isdisjoint(words) for words, clause in later):
+        return True
+    return any(_leads_with_action(_content_words(clause)) for clause in _CONCLUSION.split(sentence)[1:])
+
+
+def _commands_then(words: list[str]) -> bool:
+    """«если список пустой, вернуть 0»; not «если папка есть, она должна быть пустой»."""
+    return vocabulary.MODAL.isdisjoint(words) and any(
+        roles.is_command(word) or roles.is_action(word) for word in words[1:]
+    )
+
+
+def _states_action(words: list[str]) -> bool:
+    """«ошибку запоминаем», «при любой ошибке удаляем файл»; not «если удаляем…», not «её не разбираем»."""
+    if not words or words[0] in vocabulary.SUBORDINATING:
+        return False
+    verb = next(
+        (index for index, word in enumerate(words) if roles.is_action(word) or morphology.is_finite(word)), None
+    )
+    return verb is not None and roles.is_action(words[verb]) and (not verb or words[verb - 1] != "не")
+
+
+def _asks_inside(words: list[str]) -> bool:
+    """«для каждого файла посчитать размер», «из строки вытащи числа»: circumstances first, then the command."""
+    if not words or not morphology.has(words[0], "PREP") or not vocabulary.MODAL.isdisjoint(words):
+        return False
+    verb = next((word for word in words[1:] if roles.is_command(word) or morphology.is_finite(word)), "")
+    return bool(verb) and roles.is_command(verb) and not morphology.has(verb, "NOUN")
+
+
+def _is_action_phrase(words: list[str], sentence: str) -> bool:
+    """«проверка адреса», «полная очистка таблицы», «проверка, что…»: an action by its noun, with its object."""
+    for index, word in enumerate(words[:3]):
+        if roles.is_action_noun(word):
+            clause = _content_words(_CLAUSE.split(sentence)[0])
+            rest = words[index + 1 : index + 2]
+            is_told = _goes_with_action(rest[0]) if rest else index > 0
+            return is_told and not any(morphology.is_finite(one) for one in clause)
+        if not morphology.is_adjective(word):
+            return False
+    return False
+
+
+def _goes_with_action(word: str) -> bool:
+    """Whether a word after the noun of an action tells what is acted on."""
+    return (
+        not morphology.is_russian(word)
+        or word in ("и", "или", "что")
+        or any((morphology.has(word, "gent"), morphology.has(word, "NOUN", "ablt"), morphology.has(word, "PREP")))
+    )
 
 
 def _phrase_score(words: list[str], sentence: str) -> int:
     """«среднее и отклонение по выборке» is asked for; «Настройки» is a heading; «кэш живёт минуту» is a remark."""
-    if _is_finite(words[0]):
-        return 2 if _does_something(words[0]) else -1
-    if any(_is_finite(word) for word in words) or not vocabulary.REMARK_WORDS.isdisjoint(words):
+    if morphology.is_finite(words[0]):
+        return 2 if roles.does_something(words[0]) else -1
+    if any(morphology.is_finite(word) for word in words) or not vocabulary.REMARK_WORDS.isdisjoint(words):
         return -1
-    if _UNIT.search(sentence):
-        return 0
-    if _is_heading(words, sentence):
-        return 0
-    return 2 if len(words) >= 3 else 1
+    if not _is_heading(words, sentence) and (_is_computed(words, sentence) or _is_specified(words)):
+        return 2
+    return 0
+
+
+def _is_computed(words: list[str], sentence: str) -> bool:
+    """«сумма квадратов», «индекс наибольшего элемента», «все делители числа»; not «размер страницы», «имя таблицы»."""
+    if words[0] in vocabulary.AGGREGATES or morphology.lemma(words[0]) == "самый":
+        return True
+    if not sentence[:1].islower():
+        return False
+    return sentence.startswith("все ") or any(roles.is_selecting(word) for word in words[:3])
+
+
+def _is_specified(words: list[str]) -> bool:
+    """«кэш с временем жизни», «логгер без дат»: a thing with what it must have."""
+    head = next(
+        (index for index, word in enumerate(words[:3]) if morphology.has(word, "NOUN", "nomn", at_least=0.1)), None
+    )
+    return head is not None and words[head + 1 : head + 2] in (["с"], ["со"], ["по"], ["без"]) and len(words) > 2
 
 
 def _is_heading(words: list[str], sentence: str) -> bool:
@@ -142,28 +266,32 @@ def _is_heading(words: list[str], sentence: str) -> bool:
 def _is_question(words: list[str], sentence: str) -> bool:
     if words[0] not in ("как", "сколько", "каким", "какой", "какая", "какое"):
         return False
-    return any(_is_infinitive(word) for word in words[1:5]) or sentence.rstrip().endswith("?")
+    if words[0] == "сколько":
+        return True
+    return any(morphology.is_infinitive(word) for word in words[1:5]) or sentence.rstrip().endswith("?")
 
 
 def _is_head_phrase(words: list[str]) -> bool:
     """«функция, которая…», «асинхронный генератор…»: what is asked for, by its kind."""
     for index, word in enumerate(words[:4]):
-        rest = [one for one in words[index + 1 : index + 3] if one != "не"]
-        is_misspelt = _is_misspelt_head(word)
-        if is_misspelt or _is_one_of(word, vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS):
-            if index and (is_misspelt or _has(word, "accs", "sing")) and not _is_finite(words[0]):
-                return True
-            return bool(rest) and (is_misspelt or _is_nominative_singular(word)) and not _happens(rest[0])
-        if _is_one_of(word, vocabulary.OTHER_HEADS):
-            return _is_nominative_singular(word) and len(rest) > 1 and not _happens(rest[0])
-        if not _is_adjective(word):
+        rest = [one for one in words[index + 1 :] if one != "не"]
+        said = rest[: next((at for at, one in enumerate(rest) if one in vocabulary.SUBORDINATING), len(rest))]
+        is_misspelt = roles.is_misspelt_head(word)
+        if is_misspelt or roles.is_one_of(word, vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS):
+            if not rest or any(roles.happens(one) for one in said[:3]):
+                return False
+            is_object = index > 0 and morphology.has(word, "accs", "sing") and not morphology.is_finite(words[0])
+            return is_misspelt or is_object or morphology.is_nominative_singular(word)
+        if roles.is_one_of(word, vocabulary.OTHER_HEADS):
+            is_told = bool(rest if index else rest[1:]) or (bool(rest) and word in vocabulary.PROGRAMS)
+            return (
+                is_told
+                and morphology.is_nominative_singular(word)
+                and not any(morphology.is_finite(one) for one in said[:4])
+            )
+        if not morphology.is_adjective(word) and not (index == 0 and morphology.is_nominative_singular(word)):
             return False
     return False
-
-
-def _begins_with_command(clause: str) -> bool:
-    words = _content_words(clause)
-    return bool(words) and _is_command(words[0])
 
 
 def _is_english_request(sentence: str) -> bool:
@@ -175,88 +303,3 @@ def _is_english_request(sentence: str) -> bool:
     start = words[1:] if words[0] in ("a", "an", "the") else words
     heads = vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS
     return any(word in heads for word in start[:3]) and len(words) > 3
-
-
-@lru_cache(maxsize=1)
-def _morphology() -> pymorphy3.MorphAnalyzer:
-    return pymorphy3.MorphAnalyzer(lang="ru")
-
-
-@lru_cache(maxsize=4096)
-def _readings(word: str) -> tuple[tuple[frozenset[str], str, float], ...]:
-    """A word's grammemes (and "known" for words of the dictionary), normal form and likelihood, for each reading."""
-    parses = _morphology().parse(word)
-    return tuple(
-        (frozenset(parse.tag.grammemes) | ({"known"} if parse.is_known else set()), parse.normal_form, parse.score)
-        for parse in parses
-    )
-
-
-def _lemma(word: str) -> str:
-    return _readings(word)[0][1] if _CYRILLIC.search(word) else word
-
-
-def _has(word: str, *grammemes: str, at_least: float = 0.0) -> bool:
-    """Whether some reading of a word, as likely as asked, has all the grammemes."""
-    wanted = frozenset(grammemes)
-    return any(score >= at_least and wanted <= tags for tags, _, score in _readings(word))
-
-
-def _is_command(word: str, *, alone: bool = False) -> bool:
-    """An imperative or «напишем»; an infinitive, where it does not stand alone; an English verb among Russian words."""
-    if not _CYRILLIC.search(word):
-        return word in vocabulary.ENGLISH_VERBS
-    if word in vocabulary.NO_REQUEST_STARTS:
-        return False
-    if _has(word, "impr", at_least=0.15):
-        return True
-    return not alone and (_is_infinitive(word) or _is_misspelt_command(word))
-
-
-def _is_misspelt_command(word: str) -> bool:
-    """«напеши», «зделать», «нати»: no word of the dictionary, with a command's ending."""
-    return len(word) > 3 and not _has(word, "known") and word.endswith(("ть", "ти", "чь", "ши", "ай", "уй", "ите"))
-
-
-def _is_infinitive(word: str) -> bool:
-    return _has(word, "INFN", at_least=0.3)
-
-
-def _is_finite(word: str) -> bool:
-    """A verb in the present, future or past, or a short participle: the word of a statement."""
-    if not _CYRILLIC.search(word):
-        return False
-    tags, _, _ = _readings(word)[0]
-    return len(word) > 1 and (("VERB" in tags and "impr" not in tags) or {"ADJS", "known"} <= tags or "PRTS" in tags)
-
-
-def _does_something(word: str) -> bool:
-    """«возвращает», «считаем»: what code does, said in the present of a transitive verb, or «сделаем»."""
-    tags, _, _ = _readings(word)[0]
-    return "VERB" in tags and "tran" in tags and ("pres" in tags or "1per" in tags)
-
-
-def _happens(word: str) -> bool:
-    """«вызывается», «устарел», «описана»: what is said of something that is there."""
-    return _is_finite(word) and not _does_something(word) and _lemma(word) not in ("должный", "мочь", "уметь")
-
-
-def _is_adjective(word: str) -> bool:
-    return not _CYRILLIC.search(word) or _has(word, "ADJF", at_least=0.3) or _has(word, "PRTF", at_least=0.3)
-
-
-def _is_nominative_singular(word: str) -> bool:
-    return not _CYRILLIC.search(word) or _has(word, "NOUN", "nomn", "sing")
-
-
-def _is_one_of(word: str, heads: frozenset[str]) -> bool:
-    return word in heads or _lemma(word) in heads
-
-
-@lru_cache(maxsize=1024)
-def _is_misspelt_head(word: str) -> bool:
-    """«функцыя», «декаратор»: long words only, the short ones have too many neighbours."""
-    if len(word) < 6 or not _CYRILLIC.search(word) or _has(word, "known"):
-        return False
-    close = get_close_matches(word, vocabulary.FUNCTION_HEADS, n=1, cutoff=0.8)
-    return bool(close) and close[0][0] == word[0]

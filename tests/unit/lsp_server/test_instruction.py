@@ -59,6 +59,8 @@ NOT_FOUND = {
     "type": "# type: ignore\n‸",
     "licence": "# Лицензия MIT, все права защищены\n‸",
     "author": "# Автор: Иван Петров\n‸",
+    "description of an attribute": "#: Проверка пути к файлу\n‸",
+    "header of a file": "# -*- coding: utf-8 -*-\n# Описание: Загрузка данных из файла.\n‸",
     "rule": "# ==========\n‸",
     "heading": "# === Работа со строками ===\n‸",
     "region": "# region Подсчёт суммы чисел\n‸",

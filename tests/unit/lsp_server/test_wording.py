@@ -24,7 +24,18 @@ raise ValueError если есть отрицательные
 slugify(title): всё в нижний регистр
 возвращает сумму квадратов
 тест на пустой список
-переключи"""
+переключи
+читаем весь файл
+поэтому сбрасываем счётчик
+ошибку запоминаем до конца
+при любой ошибке удаляем файл
+для каждого файла посчитать размер
+Валидация пути
+бинарный поиск
+индекс наибольшего элемента списка
+телеграм бот который отвечает эхом
+Сервер отвечает дважды. Проверяем код ответа
+Напиши класс Задача с полем срок"""
 
 REMARKS = """\
 Настройки подключения
@@ -48,6 +59,18 @@ REMARKS = """\
 вернёт None, если ключ не найден
 добавил Петя 12.03.2021
 координаты в пикселях
+размер блока данных
+Индекс текущей страницы
+Список может быть пустым
+нужен в рантайме, иначе не найдётся
+можно ускорить, если хранить индекс
+поэтому её не разбираем
+если папка уже есть, то она должна быть пустой
+wait() всегда уступает
+get с дефолтом, а не прямой доступ: close() мог очистить словари
+автомат,пулемет,assoc,1
+name\tВенгрия\t16974
+Вспомогательный класс
 тест"""
 
 
@@ -92,9 +115,17 @@ def test_what_is_expected(text: str, expected: str) -> None:
 def test_language_of_mixed_text() -> None:
     assert wording.language("сделай GET request к API и распарси JSON response") == "ru"
     assert wording.language("make a list") == "en"
+    assert wording.language("the suffix of a name is 'ович', as it was") == "en"
+
+
+def test_language_of_a_docstring_is_that_of_its_summary() -> None:
+    arguments = ":param value: the value to be stored by the client\n:type value: SomeVeryLongTypeName[int, str]"
+    assert wording.language(f"Пишет\n\n{arguments}\n{arguments}") == "ru"
+    assert wording.language("Stores the value\n\n:return: сохранённое значение, если оно было") == "en"
 
 
 def test_marker_is_taken_off() -> None:
     assert wording.without_marker("TODO(аня): закрыть файл") == "закрыть файл"
+    assert wording.without_marker("класс Задача с полем срок") == "класс Задача с полем срок"
     assert not wording.has_marker("сделать список")
     assert wording.has_marker("сделать: список")

@@ -41,7 +41,8 @@ class TestEditor:
 
     __test__ = False
 
-    def __init__(self, home: Path, encoding: str = "utf-16") -> None:
+    def __init__(self, home: Path, encoding: str = "utf-16", wait_s: float = WAIT_S) -> None:
+        self.wait_s = wait_s
         self.home = home
         self.encoding = encoding
         self.client: LanguageClient = make_test_lsp_client()
@@ -104,7 +105,7 @@ class TestEditor:
 
     async def stop(self) -> None:
         """End the session as an editor does."""
-        await asyncio.wait_for(self.client.shutdown_session(), WAIT_S)
+        await asyncio.wait_for(self.client.shutdown_session(), self.wait_s)
         stop: Any = self.client.stop
         await stop()
 
@@ -196,7 +197,7 @@ class TestEditor:
         self, uri: str, position: types.Position, trigger: types.InlineCompletionTriggerKind = INVOKED, **more: Any
     ) -> types.InlineCompletionItem | None:
         """Ask for inline completion and wait."""
-        return await asyncio.wait_for(self.request(uri, position, trigger, **more), WAIT_S)
+        return await asyncio.wait_for(self.request(uri, position, trigger, **more), self.wait_s)
 
     def accept(self, uri: str, item: types.InlineCompletionItem) -> str:
         """Put an item into the file; gives the new text."""
@@ -207,7 +208,7 @@ class TestEditor:
     async def command(self, name: str, argument: Mapping[str, Any] | None = None) -> Any:
         """Run one of the server's commands."""
         params = types.ExecuteCommandParams(f"kodopis.{name}", [dict(argument or {})])
-        return as_dict(await asyncio.wait_for(self.client.workspace_execute_command_async(params), WAIT_S))
+        return as_dict(await asyncio.wait_for(self.client.workspace_execute_command_async(params), self.wait_s))
 
     async def configure(self, settings: Mapping[str, Any]) -> None:
         """Push new settings."""
@@ -216,7 +217,7 @@ class TestEditor:
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait for something to become true."""
-        for _ in range(int(WAIT_S / 0.02)):
+        for _ in range(int(self.wait_s / 0.02)):
             if condition():
                 return
             await asyncio.sleep(0.02)

@@ -39,6 +39,13 @@ def kodopis(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 def test_ask_prints_code_alone_and_leaves_an_engine_that_stop_ends(tmp_path: Path, script: Path) -> None:
     model = f"scripted:{script}"
+    try:
+        _ask_then_stop(tmp_path, model)
+    finally:
+        kodopis(tmp_path, "stop")
+
+
+def _ask_then_stop(tmp_path: Path, model: str) -> None:
     asked = kodopis(tmp_path, "ask", "сложи a и b", "--model", model)
     assert (asked.stdout, asked.returncode) == ("total = a + b\n", 0), asked.stderr
     told = json.loads(kodopis(tmp_path, "ask", "сложи a и b", "--model", model, "--json").stdout)

@@ -6,6 +6,7 @@ Owns: what `engines` found out about one model (formats, adapters, speed). Does 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from models.prompt import Kind, Prompt, Segment
 
 COLD_PREFILL_S = 2.0
 WARM_PREFILL_S = 8.0
+_SPEED_HOLDS_S = 20.0
 _UNMEASURED_TOKENS_PER_S = 130.0  # the 0.5B on two cores
 _LEAST_PROMPT_TOKENS = 192
 _REMEMBERED_TEXTS = 32
@@ -37,6 +39,7 @@ class Served:
     can_tokenize: bool = True
     is_remote: bool = False
     special_ids: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    speeds: list[tuple[float, float]] = field(default_factory=list, compare=False, repr=False)
     text_ids: OrderedDict[str, tuple[int, ...]] = field(default_factory=OrderedDict, compare=False, repr=False)
 
     def format_for(self, kind: Kind) -> str:
@@ -82,9 +85,17 @@ class Served:
         room = max(self.n_ctx - max_tokens - _MARGIN_TOKENS, _LEAST_PROMPT_TOKENS)
         if self.is_remote:
             return room
-        speed = (await self.engine.props()).prefill_tokens_per_s or _UNMEASURED_TOKENS_PER_S
-        allowed = int(speed * (WARM_PREFILL_S if is_warm else COLD_PREFILL_S))
+        allowed = int(await self._prefill_speed() * (WARM_PREFILL_S if is_warm else COLD_PREFILL_S))
         return max(min(room, allowed), _LEAST_PROMPT_TOKENS)
+
+    async def _prefill_speed(self) -> float:
+        """Tokens per second, asked of the engine now and then: a question on the way to each answer costs time."""
+        now = time.monotonic()
+        asked = self.speeds[-1] if self.speeds else None
+        if asked is None or now - asked[0] > _SPEED_HOLDS_S:
+            speed = (await self.engine.props()).prefill_tokens_per_s
+            self.speeds[:] = [asked := (now, speed)] if speed else []
+        return asked[1] if asked and asked[1] else _UNMEASURED_TOKENS_PER_S
 
 
 def _plain(prompt: Prompt) -> str:

@@ -110,7 +110,7 @@ class LlamaBackend:
         self, context: LlamaContext, request: CompletionRequest, timings: Timings, should_stop: ShouldStop
     ) -> Iterator[Chunk]:
         stream = TextStream(request.stop)
-        drafter = Drafter() if self._options.may_draft and request.temperature <= 0 else None
+        drafter = Drafter(context) if self._options.may_draft and request.temperature <= 0 else None
         n_said = 0
         stop_type: StopType = "eos"
         started = time.perf_counter()
@@ -139,7 +139,7 @@ class LlamaBackend:
     def _tokens(self, context: LlamaContext, request: CompletionRequest, drafter: Drafter | None) -> Iterator[int]:
         """Endless: each token is evaluated when the next one is asked for."""
         if drafter is not None:
-            yield from drafter.tokens(context)
+            yield from drafter.tokens()
             return
         pick, close = _picker(context, request)
         try:

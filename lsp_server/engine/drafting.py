@@ -1,11 +1,13 @@
 """Guess ahead from the context, check the guesses in one batch, keep exactly greedy's output.
 
-Prompt lookup (Saxena, 2023, https://github.com/apoorvumang/prompt-lookup-decoding): an answer repeats the names and
-phrases of its context, so what followed the last few tokens when they last occurred is a good guess of what follows
-now. On a CPU a token checked in a batch costs a fraction of a token decoded alone.
+Prompt lookup (Saxena, 2023, https://github.com/apoorvumang/prompt-lookup-decoding): an answer repeats parts of its
+context, so what followed the last few tokens when they last occurred is a good guess of what follows now. A token
+checked in a batch costs less than a token decoded alone; how much less, and so how long the known run must be for a
+guess to pay, was measured with `benchmarks.engine`.
 
-Exactly greedy: the logits of a batch differ a little from those of single tokens (other kernels, other order of sums).
-Where the best token leads by less than that difference, the batch does not decide: the token is evaluated alone.
+Exactly greedy: llama.cpp uses other kernels for a batch than for single tokens, so logits differ a little, those of
+later tokens too, since they attend to keys and values from the batch. Where the best token leads by less than that
+difference, nothing from batches decides: all that was evaluated in batches is evaluated again, token by token.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 MIN_LEAD = 0.5
-"""How far (in logits) the best token of a batch must lead. Kernels were seen to differ by 0.14 between two tokens."""
+"""In logits: how far the best token must lead where batches had a part. Leads were seen to differ by up to 0.42."""
 
-_NGRAM_SIZES = (4, 3, 2)
-_FIRST_LENGTH = 3
-_MAX_PAUSE = 32
+_RUN_LENGTHS = (12, 8)
+_DRAFT_LENGTHS = (3, 7, 15)  # with the token before them 4, 8, 16: what the kernels are made for
+_FIRST_PAUSE = 4
+_MAX_PAUSE = 64
 
 
 class Evaluator(Protocol):
@@ -44,7 +47,7 @@ class Evaluator(Protocol):
 
 
 class Lookup:
-    """Where each short run of tokens last occurred, over a list that only grows at its end."""
+    """Where each run of tokens last occurred, over a list that only grows at its end."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
         self._tokens: list[int] = []
@@ -53,92 +56,115 @@ class Lookup:
             self.append(token)
 
     def append(self, token: int) -> None:
-        """The list grows. The run that ends here is only entered once it is known what follows."""
+        """The list grows. The run that ends here is only entered now that it is known what follows it."""
         end = len(self._tokens)
-        for size in _NGRAM_SIZES:
-            if end >= size:
-                self._after[tuple(self._tokens[end - size :])] = end
+        for length in _RUN_LENGTHS:
+            if end >= length:
+                self._after[tuple(self._tokens[end - length :])] = end
         self._tokens.append(token)
 
     def guess(self, n_tokens: int) -> list[int]:
         """What followed the longest known run that the list ends with; nothing where none is known."""
-        for size in _NGRAM_SIZES:
-            at = self._after.get(tuple(self._tokens[-size:]))
+        for length in _RUN_LENGTHS:
+            at = self._after.get(tuple(self._tokens[-length:]))
             if at is not None:
                 return self._tokens[at : at + n_tokens]
         return []
 
 
-class Drafter:
-    """Greedy decoding with drafts. Adapts their length to what is accepted, and pauses where nothing is."""
-
-    MAX_BATCH = 16
+class Pace:
+    """How many tokens to guess: more while guesses are right, none for a while after they were wrong."""
 
     def __init__(self) -> None:
-        self.n_drafted = 0
-        self.n_accepted = 0
-        self._length = _FIRST_LENGTH
+        self._level = 0
         self._misses = 0
         self._pause = 0
 
-    def tokens(self, context: Evaluator) -> Iterator[int]:
-        """Endless. All but the token yielded last are in the cache when it is yielded."""
-        lookup = Lookup(context.tokens)
-        token = int(context.logits(-1).argmax())
-        while True:
-            lookup.append(token)
-            yield token
-            draft = self._draft(lookup, context.n_ctx - len(context.tokens) - 1)
-            if not draft:
-                context.evaluate((token,), 1)
-                token = int(context.logits(-1).argmax())
-                continue
-            accepted, token = self._verify(context, token, draft)
-            for guessed in accepted:
-                lookup.append(guessed)
-                yield guessed
-
-    def _draft(self, lookup: Lookup, n_free: int) -> list[int]:
+    def next_length(self) -> int:
+        """Tokens to guess now; 0 while pausing."""
         if self._pause:
             self._pause -= 1
-            return []
-        return lookup.guess(max(0, min(self._length, n_free)))
+            return 0
+        return _DRAFT_LENGTHS[self._level]
 
-    def _verify(self, context: Evaluator, token: int, draft: list[int]) -> tuple[list[int], int]:
-        """Returns the guesses that greedy decoding would have chosen, and the token it chooses after them."""
-        n_before = len(context.tokens)
-        batch = (token, *draft)
-        context.evaluate(batch, len(batch))
-        n_right = 0
-        while True:
-            best, is_sure = _best(context.logits(n_right))
-            if not is_sure or n_right == len(draft) or best != draft[n_right]:
-                break
-            n_right += 1
-        if is_sure:
-            context.truncate(n_before + 1 + n_right)
+    def note(self, n_drafted: int, n_right: int) -> None:
+        """Learn from one draft."""
+        if n_right == n_drafted:
+            self._level = min(self._level + 1, len(_DRAFT_LENGTHS) - 1)
         else:
-            context.truncate(n_before + n_right)
-            context.evaluate(batch[n_right : n_right + 1], 1)
-            best = int(context.logits(-1).argmax())
-        self._adapt(len(draft), n_right)
-        return draft[:n_right], best
+            self._level = 0
+        self._misses = self._misses + 1 if n_right == 0 else 0
+        if self._misses:
+            self._pause = min(_FIRST_PAUSE << self._misses, _MAX_PAUSE)
 
-    def _adapt(self, n_drafted: int, n_right: int) -> None:
-        self.n_drafted += n_drafted
+
+class Drafter:
+    """Greedy decoding with drafts, over one context and for one answer."""
+
+    MAX_BATCH = 1 + _DRAFT_LENGTHS[-1]
+
+    def __init__(self, context: Evaluator) -> None:
+        self.n_drafted = 0
+        self.n_accepted = 0
+        self._context = context
+        self._lookup = Lookup(context.tokens)
+        self._pace = Pace()
+        self._n_plain = len(context.tokens)  # so many tokens of the cache owe nothing to drafts
+        self._has_drafts = False
+
+    def tokens(self) -> Iterator[int]:
+        """Endless. All but the token yielded last are in the cache when it is yielded."""
+        context = self._context
+        token = int(context.logits(-1).argmax())
+        while True:
+            self._lookup.append(token)
+            yield token
+            n_free = context.n_ctx - len(context.tokens) - 1
+            draft = self._lookup.guess(max(0, min(self._pace.next_length(), n_free)))
+            if draft:
+                accepted, token = self._verify(token, draft)
+                for guessed in accepted:
+                    self._lookup.append(guessed)
+                    yield guessed
+            else:
+                context.evaluate((token,), 1)
+                token = self._decided()
+
+    def _verify(self, token: int, draft: list[int]) -> tuple[list[int], int]:
+        """Returns the guesses that greedy decoding would have chosen, and the token it chooses after them."""
+        n_before = len(self._context.tokens)
+        if not self._has_drafts:
+            self._n_plain, self._has_drafts = n_before, True
+        self._context.evaluate((token, *draft), len(draft) + 1)
+        n_right = 0
+        while n_right < len(draft) and _best(self._context.logits(n_right)) == (draft[n_right], True):
+            n_right += 1
+        self.n_drafted += len(draft)
         self.n_accepted += n_right
-        if n_right == 0:
-            self._misses += 1
-            self._pause = min(2**self._misses, _MAX_PAUSE)
-            self._length = _FIRST_LENGTH
-            return
-        self._misses = 0
-        longer = min(2 * self._length + 1, self.MAX_BATCH - 1)
-        self._length = longer if n_right == n_drafted else max(_FIRST_LENGTH, n_right)
+        self._pace.note(len(draft), n_right)
+        best, is_sure = _best(self._context.logits(n_right))
+        self._context.truncate(n_before + 1 + n_right)
+        return draft[:n_right], best if is_sure else self._repeat_plainly()
+
+    def _decided(self) -> int:
+        """The token that greedy decoding chooses after one that was evaluated alone."""
+        logits = self._context.logits(-1)
+        if not self._has_drafts:
+            return int(logits.argmax())
+        best, is_sure = _best(logits)
+        return best if is_sure else self._repeat_plainly()
+
+    def _repeat_plainly(self) -> int:
+        """Evaluate alone what owes something to drafts; the choice that follows is plain decoding's."""
+        again = self._context.tokens[self._n_plain :]
+        self._context.truncate(self._n_plain)
+        for token in again:
+            self._context.evaluate((token,), 1)
+        self._has_drafts = False
+        return int(self._context.logits(-1).argmax())
 
 
 def _best(logits: npt.NDArray[np.float32]) -> tuple[int, bool]:
-    """The best token, and whether it leads far enough for a batch to decide."""
+    """The best token, and whether it leads far enough although batches had a part in these logits."""
     best = int(logits.argmax())
-    lead = logits[best] - MIN_LEAD
-    return best, int(np.count_nonzero(logits > lead)) == 1
+    return best, int(np.count_nonzero(logits > logits[best] - MIN_LEAD)) == 1

@@ -18,6 +18,7 @@ local Suggestion = require('kodopis.suggestion')
 ---@field question? kodopis.Question the newest one
 ---@field suggestions kodopis.Suggestion[]
 ---@field index integer which of them is shown
+---@field variants_id? integer the request for other answers
 ---@field ask_next boolean the next automatic question is to be asked as if by hand
 local Session = {}
 Session.__index = Session
@@ -62,11 +63,17 @@ function Session.close(bufnr)
   sessions[bufnr] = nil
 end
 
+---@param id? integer
+---@return boolean
+function Session:is_pending(id)
+  local request = id and self.client.requests[id]
+  return request ~= nil and request.type == 'pending'
+end
+
 --- Whether the server still works on the newest question.
 ---@return boolean
 function Session:is_growing()
-  local request = self.question and self.question.id and self.client.requests[self.question.id]
-  return request ~= nil and request.type == 'pending'
+  return self.question ~= nil and self:is_pending(self.question.id)
 end
 
 --- Take a question on its way to the server: answer it ourselves where we can, send it where we cannot.
@@ -196,8 +203,10 @@ end
 
 --- Suggest nothing any more, and let the server stop.
 function Session:drop()
-  if self:is_growing() then
-    self.client:cancel_request(self.question.id)
+  for _, id in pairs({ self.question and self.question.id, self.variants_id }) do
+    if self:is_pending(id) then
+      self.client:cancel_request(id)
+    end
   end
   self.question = nil
   if #self.suggestions > 0 then

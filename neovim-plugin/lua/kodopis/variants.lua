@@ -62,6 +62,9 @@ function M.show(session, step)
     turn(session, step)
     return true
   end
+  if session:is_pending(session.variants_id) then
+    return true
+  end
   local place = Suggestion.cursor(session.bufnr)
   if not place or not session.deliver then
     return false
@@ -70,7 +73,8 @@ function M.show(session, step)
   local argument = vim.tbl_extend('error', position, { count = options.get().variants })
   local changedtick = vim.b[session.bufnr].changedtick
   messages.notify(messages.text('waiting_variants'))
-  server.execute(session.client, session.bufnr, { name = 'variants', argument = argument }, function(result)
+  local command = { name = 'variants', argument = argument } ---@type kodopis.Command
+  session.variants_id = server.execute(session.client, session.bufnr, command, function(result)
     received(session, place, changedtick, result.items or {})
   end)
   return true

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "neovim-plugin"
 SERVER = (sys.executable, "-m", "lsp_server", "serve", "--stdio")
 NAMESPACES = ("nvim.lsp.inline_completion", "kodopis.ghost")
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 _INIT = """
 {plugin}
@@ -113,11 +113,6 @@ class Editor:
             "client.settings = vim.tbl_deep_extend('force', client.settings, { kodopis = ... }) "
             "client:notify('workspace/didChangeConfiguration', { settings = client.settings })",
             settings,
-        )
-        self.lua(  # the server has asked for the new settings when it answers this
-            "local client = vim.lsp.get_clients({ name = 'kodopis' })[1] "
-            "client:request_sync('workspace/executeCommand', "
-            "{ command = 'kodopis.status', arguments = { vim.empty_dict() } }, 10000)"
         )
 
     def keys(self, keys: str) -> None:

@@ -130,8 +130,6 @@ def test_endpoint_that_is_down(world: World, file: Path, start_server: StartServ
     settings = {**answering(world), "kodopis.endpoint": "http://127.0.0.1:9"}
     window = open_window(start_server(settings), file)
     window.type(f"{COMMENT}\n")
-    window.wait_for_notice("Отправлять код")
-    window.click_button("Отправлять")
     window.wait_for_notice("не отвечает")
     window.shoot("endpoint-down")
     window.click_button("Изменить адрес")

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[3]
 ARTIFACTS = ROOT / "artifacts" / "editors" / "vscode"
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -232,13 +232,13 @@ class Workbench:
         """Messages on screen."""
         return [_plain(text) for text in self.page.locator(".notification-list-item-message").all_text_contents()]
 
-    def wait_for_notice(self, pattern: str) -> str:
+    def wait_for_notice(self, pattern: str, patience_s: float = PATIENCE_S) -> str:
         """Wait for a message; gives it."""
 
         def find() -> str:
             return next((text for text in self.notices() if re.search(pattern, text)), "")
 
-        return wait_for(find, f"message {pattern!r}", self.notices)
+        return wait_for(find, f"message {pattern!r}", self.notices, patience_s)
 
     def click_button(self, title: str) -> None:
         """Press a button of a message or dialog."""
@@ -275,9 +275,11 @@ class Workbench:
         return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
 
 
-def wait_for(probe: Callable[[], T], what: str, seen: Callable[[], object] | None = None) -> T:
+def wait_for(
+    probe: Callable[[], T], what: str, seen: Callable[[], object] | None = None, patience_s: float = PATIENCE_S
+) -> T:
     """Wait until `probe` gives something true. `seen` says what there was instead."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while time.monotonic() < end:
         if found := probe():
             return found

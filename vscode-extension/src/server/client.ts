@@ -6,6 +6,7 @@
 
 import * as vscode from "vscode";
 import {
+  CancellationToken,
   CloseAction,
   ErrorAction,
   LanguageClient,
@@ -121,7 +122,7 @@ function clientOptions(around: Surroundings, work: WorkProgress): LanguageClient
       },
       workspace: {
         handleApplyEdit: async (params, next) => {
-          const result = await next(params, vscode.CancellationToken.None);
+          const result = await next(params, CancellationToken.None);
           if (!(result instanceof Error) && "applied" in result && result.applied) await showEdited(params.edit);
           return result;
         },

@@ -223,6 +223,11 @@ class TestEditor:
             await asyncio.sleep(0.02)
         raise AssertionError(f"never happened: {what}")
 
+    def cancel_last(self) -> None:
+        """Cancel the request that was sent last."""
+        numbers = list(self.client.protocol._request_futures)
+        self.client.cancel_request(types.CancelParams(numbers[-1]))
+
     def engine_pids(self) -> list[int]:
         """The engines of this test's own data directory."""
         return [engine.state.pid for engine in running_engines(self.home / "engine")]

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from lsprotocol import types
+from pygls.exceptions import JsonRpcRequestCancelled
 
 from e2e.harness import AUTOMATIC, TestEditor
 from lsp_server.engine.process import running_engines, stop_engine
@@ -110,7 +111,9 @@ async def test_an_explanation_is_russian(editor: TestEditor) -> None:
         return sum("а" <= letter <= "я" for letter in said) > 20
 
     await editor.until(is_russian, "Russian words")
-    asked.cancel()
+    editor.cancel_last()
+    with pytest.raises(JsonRpcRequestCancelled):
+        await asked
 
 
 async def test_the_server_is_light(editor: TestEditor) -> None:

@@ -29,7 +29,7 @@ async def test_cancelling_stops_the_engine(start: StartEditor) -> None:
     other = editor.open(FUNCTION)
     request = editor.request(endless, editor.end(endless, 2))
     await editor.until(lambda: editor.partials, "a first partial")
-    cancel_last(editor)
+    editor.cancel_last()
     with pytest.raises(JsonRpcRequestCancelled):
         await asyncio.wait_for(request, 10)
     item = await editor.complete(other, editor.end(other, 2))
@@ -83,7 +83,7 @@ async def test_typing_after_a_cancel_goes_on_with_what_was_said(start: StartEdit
     uri = editor.open(FUNCTION)
     first = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
     await editor.until(lambda: editor.partials, "a first partial")
-    cancel_last(editor)
+    editor.cancel_last()
     with pytest.raises(JsonRpcRequestCancelled):
         await first
     cursor = editor.type_at(uri, editor.end(uri, 2), "c0 = a + 0\n    c")
@@ -196,12 +196,6 @@ async def test_several_windows_share_one_engine(start: StartEditor) -> None:
     )
     assert all(item is not None and item.insert_text == ANSWER for item in items)
     assert len(first.engine_pids()) == 1
-
-
-def cancel_last(editor: TestEditor) -> None:
-    """Cancel the request that was sent last."""
-    numbers = list(editor.client.protocol._request_futures)
-    editor.client.cancel_request(types.CancelParams(numbers[-1]))
 
 
 async def tokens(editor: TestEditor) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lsp_server.engine.backend import BackendError, ShouldStop, shared_length
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, StopType, Timings
-from lsp_server.engine.drafting import Drafter
+from lsp_server.engine.drafting import Drafter, Pace
 from lsp_server.engine.llama import LlamaContext, LlamaModel, Sampler
 from lsp_server.engine.slots import Slots
 from lsp_server.engine.textstream import TextStream
@@ -47,6 +47,7 @@ class LlamaBackend:
         self._n_ctx = min(options.n_ctx, self._model.n_ctx_train)
         limit = _KV_BYTES // (self._model.kv_bytes_per_token * self._n_ctx)
         self._slots = Slots(self._new_context, limit=max(_MIN_SLOTS, min(_MAX_SLOTS, limit)))
+        self._pace = Pace()
         self._prefill_tokens_per_s = 0.0
         self._warm_up()
 
@@ -110,7 +111,7 @@ class LlamaBackend:
         self, context: LlamaContext, request: CompletionRequest, timings: Timings, should_stop: ShouldStop
     ) -> Iterator[Chunk]:
         stream = TextStream(request.stop)
-        drafter = Drafter(context) if self._options.may_draft and request.temperature <= 0 else None
+        drafter = Drafter(context, self._pace) if self._options.may_draft and request.temperature <= 0 else None
         n_said = 0
         stop_type: StopType = "eos"
         started = time.perf_counter()

@@ -151,17 +151,16 @@ async def first_token(engine: HttpEngine, suffix_lines: int, repeat: int) -> Row
 async def cancelled_decode(engine: HttpEngine, repeat: int) -> Row:
     request = CompletionRequest(await engine.tokenize(TASK), N_DECODE, document="a")
     short = replace(request, n_predict=1, document="b")
-    await measure(engine, request)
     free_ms, step_ms = [], []
     for _ in range(repeat):
+        timings = (await measure(engine, request)).timings
+        step_ms.append(timings.predicted_ms / timings.predicted_tokens)
         usual = statistics.median([(await measure(engine, short)).first_ms for _ in range(3)])
         stream = engine.complete(request)
-        n_tokens, started = 0, 0.0
+        n_tokens = 0
         async for chunk in stream:
             n_tokens += chunk.n_tokens
-            started = started or time.perf_counter()
             if n_tokens >= 8:
-                step_ms.append((time.perf_counter() - started) * 1000 / (n_tokens - 1))
                 break
         cancelled = time.perf_counter()
         await stream.aclose()
@@ -204,28 +203,28 @@ async def cancelled_prefill(engine: HttpEngine, repeat: int) -> Row:
 
 
 async def drafting(plain: HttpEngine, drafted: HttpEngine, repeat: int) -> Row:
-    """Completions of ordinary code, where names of the context come again. The same tokens are asserted."""
+    """Completions of ordinary code, where names of the context come again. The tokens must be the same."""
     text = context_text()
     ids = await plain.tokenize(text)
     ratios: list[float] = []
-    ours_ms = theirs_ms = n_tokens = 0.0
+    ours_ms = theirs_ms = 0.0
+    n_tokens = n_other = 0
     for start in range(0, 600 * repeat, 600):
         request = CompletionRequest(ids[start : start + 500], N_DECODE)
         without, with_drafts = await measure(plain, request), await measure(drafted, request)
-        if with_drafts.tokens != without.tokens:
-            print(f"drafting changed the answer at {start}")
+        n_other += with_drafts.tokens != without.tokens
         n_tokens += len(without.tokens)
         theirs_ms += without.timings.predicted_ms
         ours_ms += with_drafts.timings.predicted_ms
         ratios.append(without.timings.predicted_ms / with_drafts.timings.predicted_ms)
     ratio = theirs_ms / ours_ms
     return Row(
-        f"decode speed: with drafts / without (worst of {repeat}: {min(ratios):.2f})",
+        f"decode speed: with drafts / without (worst of {repeat}: {min(ratios):.2f}; other answers: {n_other})",
         f"{n_tokens / ours_ms * 1000:.1f} tok/s",
         f"{n_tokens / theirs_ms * 1000:.1f} tok/s",
         ratio,
         "≥ 1.2",
-        ratio >= 1.2,
+        ratio >= 1.2 and not n_other,
     )
 
 

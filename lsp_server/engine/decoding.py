@@ -41,13 +41,13 @@ class DecodingOptions:
 class LlamaBackend:
     """Fulfils `Backend`. Greedy and repeatable unless a temperature is asked for."""
 
-    def __init__(self, options: DecodingOptions) -> None:
+    def __init__(self, options: DecodingOptions, pace: Pace | None = None) -> None:
         self._options = options
         self._model = LlamaModel(options.model, options.adapters, options.n_gpu_layers)
         self._n_ctx = min(options.n_ctx, self._model.n_ctx_train)
         limit = _KV_BYTES // (self._model.kv_bytes_per_token * self._n_ctx)
         self._slots = Slots(self._new_context, limit=max(_MIN_SLOTS, min(_MAX_SLOTS, limit)))
-        self._pace = Pace()
+        self._pace = pace or Pace()
         self._prefill_tokens_per_s = 0.0
         self._warm_up()
 

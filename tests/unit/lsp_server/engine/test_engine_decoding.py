@@ -13,6 +13,7 @@ import pytest
 from lsp_server.engine.backend import BackendError, ShouldStop
 from lsp_server.engine.base import Chunk, CompletionRequest, LoraScale
 from lsp_server.engine.decoding import DecodingOptions, LlamaBackend
+from lsp_server.engine.drafting import Pace
 
 pytestmark = pytest.mark.model
 
@@ -70,6 +71,13 @@ def make_adapter(path: Path, strength: float) -> Path:
     return path
 
 
+class Eager(Pace):
+    """Drafts wherever it can, however long that takes: these tests are about what is said."""
+
+    def next_length(self) -> int:
+        return 7
+
+
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_adapter(tmp_path_factory.mktemp("адаптер") / "лора.gguf", 1.0)
@@ -84,7 +92,7 @@ def backend(model_path: Path, adapter: Path) -> Iterator[LlamaBackend]:
 
 @pytest.fixture(scope="module")
 def drafting(model_path: Path) -> Iterator[LlamaBackend]:
-    backend = LlamaBackend(DecodingOptions(model_path, n_ctx=2048, n_threads=2, may_draft=True))
+    backend = LlamaBackend(DecodingOptions(model_path, n_ctx=2048, n_threads=2, may_draft=True), Eager())
     yield backend
     backend.close()
 

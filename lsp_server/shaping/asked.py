@@ -26,6 +26,7 @@ _CALL = re.compile(
     re.IGNORECASE,
 )
 _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
+_STEPS = re.compile(r"\n|[.;:]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<![.\w])(?:[a-z]+_\w+|`\w+`|\w+(?=\())|(?:функци\w+|метод\w*|класс\w*|def|class) ([A-Za-z_]\w+)")
 
 
@@ -55,6 +56,12 @@ class Asked:
     def main(self) -> bool:
         """A program of its own."""
         return _MAIN.search(self.text) is not None
+
+    @cached_property
+    def one_step(self) -> bool:
+        """A comment that asks for one thing, in one sentence."""
+        is_comment = self._instruction is not None and self._instruction.kind != "docstring"
+        return is_comment and self.statements and _STEPS.search(self.text.strip()) is None
 
     @cached_property
     def statements(self) -> bool:

@@ -48,6 +48,7 @@ class Ender:
         self._suffix = suffix
         self._asked = Asked(instruction)
         self._in_function = scope == "function"
+        self._goes_on = self._in_function and bool(suffix) and suffix[0].depth == 0
         self._pending: list[Line] = []
         self._seen: list[str] = []
         self._definitions: list[str] = []
@@ -91,6 +92,8 @@ class Ender:
             self.reason = "example"
         elif line.depth == 0 and self._is_suffix(line):
             self.reason = "suffix"
+        elif line.depth == 0 and self._seen and self._goes_on and self._asked.one_step:
+            self.reason = "next step"  # the model sets itself a task; what comes next stands in the file already
         elif sum(1 for one in self._pending if one.stripped) >= MAX_COMMENT_LINES:
             self.reason = "comments"
         else:
@@ -117,7 +120,7 @@ class Ender:
         if _MAIN.match(text) and not self._asked.main:
             return "example"
         if self._in_function:
-            return ""
+            return "unreachable" if self._goes_on and _LEAVES.match(text) else ""
         if _LEAVES.match(text):
             return "broken"
         if _PRINT.match(text) and self._asked.text and not self._asked.output:

@@ -102,7 +102,8 @@ async function edit(session: Session, command: Edit, argument: object): Promise<
 }
 
 async function pickModel(session: Session): Promise<void> {
-  const { models } = await session.ask("kodopis.models", {});
+  // Without the server's list there is still a file or an address to choose, which may be what is wanted then.
+  const models = await session.ask("kodopis.models", {}).then((answer) => answer.models, () => []);
   const missing = await chooseModel(models);
   if (missing) await session.ask("kodopis.download", { model: missing.id });
 }

@@ -116,7 +116,7 @@ export class Session implements vscode.Disposable {
       log: this.log,
       ghost: this.ghost,
       onStatus: (status) => { this.onStatus(status); },
-      onProblem: (text) => { this.problems.tell(text, this.remedies()); },
+      onProblem: (text, isWarning) => { this.problems.tell(text, this.remedies(), isWarning); },
       onPartial: (params) => {
         this.ghost.onPartial(params);
         this.explainer.onPartial(params);

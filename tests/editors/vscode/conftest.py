@@ -65,14 +65,14 @@ def test_longest():
 """
 
 [[answer]]
-match = "медленно сложи"
+match = "медленно складывает"
 text = """def slow(first, second):
     total = first + second
     print(total)
-    total = total + 0
-    total = total + 0
-    total = total + 0
-    total = total + 0
+    if total < 0:
+        total = -total
+    for step in range(3):
+        total += step
     return total
 """
 delay_ms = 150
@@ -114,7 +114,8 @@ def extensions(workbench_ready: None, tmp_path_factory: pytest.TempPathFactory) 
     subprocess.run([npm, "run", "--silent", "package"], cwd=EXTENSION, check=True)
     folder = tmp_path_factory.mktemp("extensions")
     [vsix] = EXTENSION.glob("*.vsix")
-    command = ["node", str(setup.entry()), "--extensions-dir", str(folder), "--user-data-dir", str(folder / "data")]
+    data = tmp_path_factory.mktemp("installing")
+    command = ["node", str(setup.entry()), "--extensions-dir", str(folder), "--user-data-dir", str(data)]
     subprocess.run([*command, "--install-extension", str(vsix)], check=True)
     return folder
 

@@ -42,7 +42,7 @@ def test_comment_becomes_code(editor: OpenEditor) -> None:
 
 def test_escape_stops_the_generation(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# медленно сложи два числа и напечатай сумму")
+    window.type("# функция, которая медленно складывает два числа")
     window.press("Enter")
     window.wait_for_ghost("def slow")
     window.wait_for_status("думает")
@@ -73,7 +73,7 @@ def test_typing_along_keeps_the_answer(editor: OpenEditor) -> None:
 
 def test_typing_something_else_drops_the_answer(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# медленно сложи два числа и напечатай сумму")
+    window.type("# функция, которая медленно складывает два числа")
     window.press("Enter")
     window.wait_for_ghost("def slow")
     window.type("x = 1", delay_ms=30)

@@ -96,12 +96,13 @@ class CodeServer:
         self._write_settings()
         world.folder.mkdir(parents=True, exist_ok=True)
         self._log = (world.root / "code-server.log").open("wb")
+        self._starts = 0
         trust = ["--disable-workspace-trust"] if world.trusts else []
         command = ["node", str(setup.entry()), "--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}",
                    "--disable-telemetry", "--disable-update-check", *trust, "--locale", world.locale,
                    "--user-data-dir", str(world.user_data), "--extensions-dir", str(world.extensions)]  # fmt: skip
-        environment = {**os.environ, "KODOPIS_HOME": str(world.home), **world.environment}
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=environment)
+        self._command = command
+        self._process = self._start()
         wait_for(self._answers, "code-server answers")
 
     def close(self) -> None:
@@ -125,8 +126,15 @@ class CodeServer:
         payload = [["openFile", f"vscode-remote://127.0.0.1:{self.port}{quote(str(file))}"]]
         return f"{address}&payload={quote(json.dumps(payload))}"
 
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._starts += 1
+        environment = {**os.environ, "KODOPIS_HOME": str(self.world.home), **self.world.environment}
+        return subprocess.Popen(self._command, stdout=self._log, stderr=self._log, env=environment)
+
     def _answers(self) -> bool:
-        if self._process.poll() is not None:
+        if self._process.poll() is not None and self._starts < 3:
+            self._process = self._start()  # on a busy machine its two processes do not find each other in time
+        elif self._process.poll() is not None:
             raise AssertionError((self.world.root / "code-server.log").read_text(encoding="utf-8", errors="replace"))
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
@@ -142,6 +150,16 @@ class CodeServer:
             path = self.world.user_data / place / "settings.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        if self.world.locale != "en":
+            self._write_language_pack()
+
+    def _write_language_pack(self) -> None:
+        """A language pack that translates nothing, so that the workbench has the language, and extensions theirs."""
+        texts = self.world.user_data / "main.i18n.json"
+        texts.write_text(json.dumps({"version": "1.0.0", "contents": {"vs/workbench": {}}}), encoding="utf-8")
+        pack = {"hash": "test", "label": self.world.locale, "extensions": [], "translations": {"vscode": str(texts)}}
+        packs = self.world.user_data / "languagepacks.json"
+        packs.write_text(json.dumps({self.world.locale: pack}), encoding="utf-8")
 
 
 class Workbench:

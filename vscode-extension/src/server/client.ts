@@ -39,7 +39,7 @@ export interface Surroundings {
   readonly ghost: GhostController;
   onStatus(status: StatusParams): void;
   /** The server has a message about something that went wrong. */
-  onProblem(text: string): void;
+  onProblem(text: string, isWarning: boolean): void;
   onPartial(params: PartialParams): void;
   onEnded(): void;
   runCommand(command: string, args: unknown[], next: ExecuteCommandSignature): Promise<unknown>;
@@ -74,7 +74,7 @@ export function createClient(around: Surroundings): LanguageClient {
   client.onNotification(PARTIAL, (params: PartialParams) => { around.onPartial(params); });
   // Takes the place of the client's own handler, whose messages have no buttons.
   client.onNotification(ShowMessageNotification.type, ({ type, message }) => {
-    if (type === MessageType.Error || type === MessageType.Warning) around.onProblem(message);
+    if (type === MessageType.Error || type === MessageType.Warning) around.onProblem(message, type === MessageType.Warning);
     else void vscode.window.showInformationMessage(message);
   });
   return client;

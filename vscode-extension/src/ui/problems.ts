@@ -17,9 +17,9 @@ export class Problems {
   }
 
   /** Say it, as the user has just asked for something. Does not wait for the user. */
-  tell(text: string, remedies: readonly Remedy[]): void {
+  tell(text: string, remedies: readonly Remedy[], isWarning = false): void {
     this.said.add(text);
-    void this.ask(text, remedies);
+    void this.ask(text, remedies, isWarning);
   }
 
   /** Things go well again: from now on everything is news. */
@@ -27,8 +27,9 @@ export class Problems {
     this.said.clear();
   }
 
-  private async ask(text: string, remedies: readonly Remedy[]): Promise<void> {
-    const chosen = await vscode.window.showErrorMessage(text, ...remedies.map((remedy) => remedy.title));
+  private async ask(text: string, remedies: readonly Remedy[], isWarning: boolean): Promise<void> {
+    const titles = remedies.map((remedy) => remedy.title);
+    const chosen = await (isWarning ? vscode.window.showWarningMessage(text, ...titles) : vscode.window.showErrorMessage(text, ...titles));
     await remedies.find((remedy) => remedy.title === chosen)?.run();
   }
 }

@@ -62,7 +62,9 @@ def start(neovim: str, script: Path, tmp_path: Path) -> Iterator[StartEditor]:
     editors: list[Editor] = []
 
     def start_editor(settings: Settings | None = None, *, hidden: bool = False) -> Editor:
-        chosen = settings or Settings(server={"model": f"scripted:{script}"}, hidden=hidden)
+        # no time budget: on a busy machine an answer would be cut at a line's end
+        server = {"model": f"scripted:{script}", "timeBudgetMs": 0}
+        chosen = settings or Settings(server=server, hidden=hidden)
         editor = Editor(neovim, tmp_path / f"мир {len(editors)}", chosen)
         editors.append(editor)
         return editor

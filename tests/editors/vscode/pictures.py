@@ -14,6 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from models.home import data_home
+
 from . import setup
 from .workbench import CHROMIUM_ARGUMENTS, ROOT, CodeServer, Workbench, World, wait_for
 
@@ -25,7 +27,7 @@ EXPLAINED = """def fib(limit):
         yield a
         a, b = b, a + b
 """
-COMMENT = "# функция, которая считает гласные буквы в строке"
+COMMENT = "# функция, которая проверяет, что число простое"
 
 
 def main(model: str) -> None:
@@ -35,6 +37,8 @@ def main(model: str) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         world = World(Path(folder), _extensions(Path(folder)), _settings(model))
         world.folder.mkdir(parents=True)
+        world.home.mkdir(parents=True)
+        (world.home / "models").symlink_to(data_home() / "models")
         (world.folder / "строки.py").write_text("", encoding="utf-8")
         (world.folder / "числа.py").write_text(EXPLAINED, encoding="utf-8")
         server = CodeServer(world)
@@ -66,7 +70,7 @@ def _ghost(window: Workbench) -> None:
     window.type(COMMENT)
     window.press("Enter")
     wait_for(lambda: window.ghost().count("\n") >= 2, "ghost text", window.ghost)
-    window.wait_for_status(r"B[\w .-]*$")
+    window.wait_for_status(r"B\b(?!.*думает)")
     window.page.screenshot(path=IMAGES / "vscode-ghost.png")
     shutil.copyfile(IMAGES / "vscode-ghost.png", MEDIA / "walkthrough-ghost.png")
     window.status_item.click()
@@ -83,8 +87,9 @@ def _explanation(window: Workbench) -> None:
     window.press("Control+b")
     window.press("Control+a")
     window.run("Kodopis: Explain Selection")
-    window.wait_for_frame("функци")
-    window.wait_for_status(r"B[\w .-]*$")
+    window.wait_for_frame("a")
+    window.wait_for_status("думает")
+    window.wait_for_status(r"B\b(?!.*думает)")
     window.page.screenshot(path=IMAGES / "vscode-explain.png")
     shutil.copyfile(IMAGES / "vscode-explain.png", MEDIA / "walkthrough-explain.png")
     window.close()

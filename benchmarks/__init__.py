@@ -1,0 +1,1 @@
+"""Measurements: every number the README reports comes from a command here."""

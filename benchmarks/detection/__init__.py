@@ -1,0 +1,1 @@
+"""Detection benchmark: does the text above the cursor ask for code?"""

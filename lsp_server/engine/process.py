@@ -1,0 +1,272 @@
+"""The engine's process from outside: find one, start one, wait for it, start it again, stop it.
+
+Owns: the state directory and the lock under which engines start. Does not own: what is asked (`client`, `local`), or
+what the process does (`__main__`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import psutil
+
+from lsp_server import messages
+from lsp_server.engine.spec import EngineSpec, state_dir
+from lsp_server.engine.statefile import EngineState
+from lsp_server.engine.transport import Transport
+from lsp_server.errors import EngineError
+from models.messages import Message
+
+OnWait = Callable[[float], None]
+"""Told now and then, while a model loads, how many seconds it has been loading."""
+
+_START_TIMEOUT_S = 60.0
+_LOAD_TIMEOUT_S = 900.0
+_STOP_TIMEOUT_S = 5.0
+_POLL_S = 0.05
+_CLOCK_TOLERANCE_S = 2.0
+_RECENT_S = 120.0
+_BACK_OFF_S = (0.0, 0.5, 2.0, 5.0)
+_REPEAT_LOAD_ERROR_S = 20.0
+_LOG_TAIL_BYTES = 2000
+
+_LOAD_ERRORS: dict[str, Message] = {
+    "model_missing": messages.MODEL_FILE_MISSING,
+    "model_damaged": messages.MODEL_DAMAGED,
+    "adapter_damaged": messages.ADAPTER_DAMAGED,
+    "out_of_memory": messages.OUT_OF_MEMORY,
+    "llama_cpp_missing": messages.LLAMA_CPP_MISSING,
+    "port_taken": messages.PORT_TAKEN,
+}
+
+
+class EngineProcess:
+    """The engine for one spec: started when first needed, shared with whoever needs the same."""
+
+    def __init__(self, spec: EngineSpec, *, directory: Path | None = None, idle_timeout_s: float = 900.0) -> None:
+        self.spec = spec
+        self._directory = directory or state_dir()
+        self._idle_timeout_s = idle_timeout_s
+        self._starts: deque[float] = deque()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._failure: tuple[float, str, EngineError] | None = None
+        self._connecting = asyncio.Lock()
+
+    async def connect(self, on_wait: OnWait | None = None) -> EngineState:
+        """Find the engine, or start it, and wait until it answers.
+
+        Raises:
+            EngineError: `model_missing`, `model_damaged`, `adapter_damaged`, `out_of_memory`, `llama_cpp_missing`,
+                `engine_keeps_dying` (three starts within two minutes did not help), `engine_start_failed`.
+        """
+        async with self._connecting:
+            identity = self.spec.identity()
+            self._repeat_failure(identity)
+            try:
+                found = self._living(identity)
+                if found is not None and await self._is_loaded(identity, found, on_wait):
+                    return found
+                await asyncio.sleep(self._back_off())
+                started = await asyncio.to_thread(self._start, identity)
+                if await self._is_loaded(identity, started, on_wait):
+                    return started
+                detail = _tail(self._path(identity))
+                raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=detail)
+            except EngineError as error:
+                self._failure = (time.monotonic(), identity, error)
+                raise
+
+    async def stop(self) -> bool:
+        """End the engine, for every window. False where none ran."""
+        self._starts.clear()
+        self._failure = None
+        path = self._path(self.spec.identity())
+        state = self._living(self.spec.identity())
+        return state is not None and await stop_engine(path, state)
+
+    def _path(self, identity: str) -> Path:
+        return self._directory / f"{identity}.json"
+
+    def _living(self, identity: str) -> EngineState | None:
+        if self._child is not None:
+            self._child.poll()  # a child that has ended is only gone once it is waited for
+        state = EngineState.read(self._path(identity))
+        return state if state is not None and not state.error and is_alive(state) else None
+
+    def _repeat_failure(self, identity: str) -> None:
+        """A model that could not be loaded a moment ago is not tried again for every key pressed."""
+        if self._failure is not None:
+            at, of, error = self._failure
+            if of == identity and time.monotonic() - at < _REPEAT_LOAD_ERROR_S:
+                raise error
+            self._failure = None
+
+    def _back_off(self) -> float:
+        """Seconds to wait before the next start. Counts starts: each but the first follows a death."""
+        now = time.monotonic()
+        while self._starts and now - self._starts[0] > _RECENT_S:
+            self._starts.popleft()
+        if len(self._starts) >= len(_BACK_OFF_S):
+            raise EngineError("engine_keeps_dying", messages.ENGINE_KEEPS_DYING, log=self._directory)
+        self._starts.append(now)
+        return _BACK_OFF_S[len(self._starts) - 1]
+
+    def _start(self, identity: str) -> EngineState:
+        """Start the process, unless another window just did; returns once it listens."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._path(identity)
+        try:
+            with filelock.FileLock(path.with_suffix(".lock"), timeout=_START_TIMEOUT_S):
+                if (state := self._living(identity)) is not None:
+                    return state
+                path.unlink(missing_ok=True)
+                return self._spawn(path)
+        except (OSError, filelock.Timeout) as error:
+            raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=error) from error
+
+    def _spawn(self, path: Path) -> EngineState:
+        # -P: the working directory is never searched for modules; a user's project may hold a json.py.
+        command = [sys.executable, "-P", "-m", "lsp_server.engine", *self.spec.arguments()]
+        command += [f"--state-file={path}", f"--idle-timeout-s={self._idle_timeout_s}"]
+        with path.with_suffix(".err").open("wb") as errors:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                cwd=self._directory,
+                env={**os.environ, "PYTHONUTF8": "1"},
+                start_new_session=os.name != "nt",
+                creationflags=_detached(),
+            )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            # On Windows the child may be a launcher, with another pid than the engine: the file is what counts.
+            if (state := EngineState.read(path)) is not None:
+                return state
+            if self._child.poll() is not None:
+                break
+            time.sleep(_POLL_S)
+        raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=_tail(path))
+
+    async def _is_loaded(self, identity: str, state: EngineState, on_wait: OnWait | None) -> bool:
+        """Wait until the model is loaded. False where the process has ended, without saying why."""
+        transport = Transport(state.url, state.token)
+        started = time.monotonic()
+        try:
+            while (waited := time.monotonic() - started) < _LOAD_TIMEOUT_S:
+                if await _is_healthy(transport):
+                    return True
+                if self._has_ended(identity, state):
+                    return False
+                if on_wait is not None:
+                    on_wait(waited)
+                await asyncio.sleep(min(_POLL_S + waited / 20, 0.5))
+            return False
+        finally:
+            await transport.close()
+
+    def _has_ended(self, identity: str, state: EngineState) -> bool:
+        if self._child is not None:
+            self._child.poll()
+        is_gone = not is_alive(state)  # before reading: an engine writes why it ends, then it ends
+        written = EngineState.read(self._path(identity))
+        if written is not None and written.token == state.token and written.error:
+            raise load_error(written)
+        return is_gone
+
+
+@dataclass(frozen=True)
+class RunningEngine:
+    """An engine process of this user, found by its state file."""
+
+    path: Path
+    state: EngineState
+    memory_bytes: int
+
+
+def running_engines(directory: Path | None = None) -> list[RunningEngine]:
+    """All engines of this user. State files of dead ones are removed on the way."""
+    engines = []
+    for path in sorted((directory or state_dir()).glob("*.json")):
+        state = EngineState.read(path)
+        if state is not None and is_alive(state):
+            with contextlib.suppress(psutil.Error):
+                engines.append(RunningEngine(path, state, psutil.Process(state.pid).memory_info().rss))
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return engines
+
+
+async def stop_engine(path: Path, state: EngineState) -> bool:
+    """Ask an engine to end, and end it where it does not. False where it was gone already."""
+    if not is_alive(state):
+        return False
+    transport = Transport(state.url, state.token)
+    with contextlib.suppress(EngineError):
+        await transport.post("/shutdown", {})
+    await transport.close()
+    await asyncio.to_thread(_await_end, path, state)
+    return True
+
+
+def _await_end(path: Path, state: EngineState) -> None:
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(state.pid)
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            if is_alive(state):
+                process.kill()
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def is_alive(state: EngineState) -> bool:
+    """Whether the process that wrote the state still runs: its pid may belong to another by now."""
+    try:
+        process = psutil.Process(state.pid)
+        is_same = abs(process.create_time() - state.created) < _CLOCK_TOLERANCE_S
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def load_error(state: EngineState) -> EngineError:
+    """Why an engine could not serve, as it wrote it into its state."""
+    message = _LOAD_ERRORS.get(state.error, messages.ENGINE_START_FAILED)
+    return EngineError(state.error, message, path=state.model, detail=state.detail)
+
+
+async def _is_healthy(transport: Transport) -> bool:
+    try:
+        await transport.get("/health")
+    except EngineError:
+        return False
+    return True
+
+
+def _tail(path: Path) -> str:
+    """The last line that the process wrote to stderr."""
+    try:
+        text = path.with_suffix(".err").read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _detached() -> int:
+    if sys.platform != "win32":
+        return 0
+    return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS

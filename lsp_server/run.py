@@ -1,0 +1,118 @@
+"""One generation for one place, which can be interrupted and gone on with while requests for it come and go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+
+from lsp_server.engine.base import Priority
+from lsp_server.engines import Engines
+from lsp_server.errors import EngineError
+from lsp_server.instruction import Insertion
+from lsp_server.offer import typed_since
+from lsp_server.served import Served
+from lsp_server.suggest import Answer, Question, make_plan
+from lsp_server.workspace import LineDocument
+
+
+class Run:
+    """A question on its way to an answer. `on_growth` is called each time the answer has grown."""
+
+    def __init__(
+        self, engines: Engines, question: Question, insertion: Insertion, *, is_warm: bool, priority: Priority
+    ) -> None:
+        self.question = question
+        self.insertion = insertion
+        self.settings = engines.settings
+        self.answer: Answer | None = None
+        self.on_growth: Callable[[], None] = _nothing
+        self._engines = engines
+        self._is_warm = is_warm
+        self._priority = priority
+        self._task: asyncio.Task[None] | None = None
+        self._typed: tuple[int, str | None] | None = None
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """The work under way; cancelled where the run was stopped."""
+        assert self._task is not None
+        return self._task
+
+    @property
+    def text(self) -> str:
+        """The answer as far as it is."""
+        return self.answer.text if self.answer else ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the answer is whole."""
+        return self.answer is not None and self.answer.is_done
+
+    @property
+    def replaced(self) -> str:
+        """What stood in the range when the question was asked."""
+        return self.question.source.line(self.insertion.line)[: self.insertion.replace_end]
+
+    def typed(self, document: LineDocument) -> str | None:
+        """What stands in the range now; None where the document has changed in another way."""
+        version = document.version or 0
+        if self._typed is None or self._typed[0] != version:
+            place = self.insertion
+            now = document.snapshot()
+            self._typed = (version, typed_since(self.question.source, place.line, place.replace_end, now))
+        return self._typed[1]
+
+    def lift(self) -> None:
+        """Somebody asked by hand for what was begun automatically: no time budget, and before others."""
+        self._priority = Priority.MANUAL
+        if self.answer is not None:
+            self.answer.lift()
+
+    def go_on(self) -> None:
+        """Begin, or go on after an interruption."""
+        before = self._task
+        if before is None or before.done() or before.cancelling():
+            self._task = asyncio.create_task(self._work(before))
+            self._task.add_done_callback(_look_at_error)
+
+    def stop(self) -> None:
+        """Interrupt: the engine is free at once, and what it said is kept."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _work(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        for attempt in range(2):
+            served = await self._engines.served(may_ask=self._priority is Priority.MANUAL)
+            try:
+                with self._engines.thinking(served):
+                    await self._generate(served)
+                return
+            except EngineError as error:
+                if attempt or error.code != "engine_died":
+                    raise
+                self._engines.crashed()
+
+    async def _generate(self, served: Served) -> None:
+        if self.answer is None:
+            plan = await make_plan(served, self.question, is_warm=self._is_warm)
+            if plan is None:
+                return
+            self.answer = Answer(plan, self._priority)
+            if self._priority is Priority.MANUAL:
+                self.answer.lift()
+        async with aclosing(self.answer.stream(served)) as texts:
+            async for _ in texts:
+                self.on_growth()
+
+
+def _nothing() -> None:
+    return
+
+
+def _look_at_error(task: asyncio.Task[None]) -> None:
+    """A run that nobody waits for any more must not leave an unread exception."""
+    if not task.cancelled():
+        task.exception()

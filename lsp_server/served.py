@@ -1,0 +1,87 @@
+"""A model that answers, with everything needed to ask it; and texts into its tokens.
+
+Owns: what `engines` found out about one model (formats, adapters, speed). Does not own: the engine's life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lsp_server import messages
+from lsp_server.engine.base import Engine, LoraScale
+from lsp_server.errors import EngineError
+from models.prompt import Kind, Prompt
+
+COLD_PREFILL_S = 2.0
+WARM_PREFILL_S = 8.0
+_UNMEASURED_TOKENS_PER_S = 130.0  # the 0.5B on two cores
+_LEAST_PROMPT_TOKENS = 192
+_MARGIN_TOKENS = 96  # template, and differences between counting pieces and the whole
+
+
+@dataclass(frozen=True)
+class Served:
+    """One model behind one engine."""
+
+    engine: Engine
+    model_id: str
+    title: str
+    formats: Mapping[Kind, str]
+    lora: Mapping[Kind, tuple[LoraScale, ...]]
+    n_ctx: int
+    can_tokenize: bool = True
+    is_remote: bool = False
+    special_ids: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def format_for(self, kind: Kind) -> str:
+        """The prompt format for a kind of request.
+
+        Raises:
+            EngineError: `no_format` where the model has none.
+        """
+        if kind not in self.formats:
+            raise EngineError("no_format", messages.NO_FORMAT_FOR_KIND, model=self.title, kind=kind)
+        return self.formats[kind]
+
+    async def tokens(self, prompt: Prompt) -> tuple[int, ...] | str:
+        """A prompt as the engine takes it. Special tokens come from special segments alone, whatever a file holds."""
+        if not self.can_tokenize:
+            return _plain(prompt)
+        ids: list[int] = []
+        for segment in prompt.segments:
+            if not segment.is_special:
+                ids.extend(await self.engine.tokenize(segment.text))
+                continue
+            if segment.text not in self.special_ids:
+                self.special_ids[segment.text] = await self.engine.tokenize(segment.text, parse_special=True)
+            ids.extend(self.special_ids[segment.text])
+        return tuple(ids)
+
+    async def prompt_budget(self, max_tokens: int, *, is_warm: bool) -> int:
+        """Prompt tokens to spend: what the machine prefills in two seconds, more where a warm-up went before.
+
+        A remote server is taken to be fast enough for all that fits.
+        """
+        room = max(self.n_ctx - max_tokens - _MARGIN_TOKENS, _LEAST_PROMPT_TOKENS)
+        if self.is_remote:
+            return room
+        speed = (await self.engine.props()).prefill_tokens_per_s or _UNMEASURED_TOKENS_PER_S
+        allowed = int(speed * (WARM_PREFILL_S if is_warm else COLD_PREFILL_S))
+        return max(min(room, allowed), _LEAST_PROMPT_TOKENS)
+
+
+def _plain(prompt: Prompt) -> str:
+    """A prompt as text for a server that tokenises by itself, and finds special tokens in a file's text too.
+
+    There a file's text that looks like one of the prompt's own marks is pulled apart.
+    """
+    marks = {segment.text.strip() for segment in prompt.segments if segment.is_special} | set(prompt.stop)
+    marks = {mark for mark in marks if mark.startswith("<") and mark.endswith(">")}
+    parts: list[str] = []
+    for segment in prompt.segments:
+        text = segment.text
+        for mark in () if segment.is_special else marks:
+            text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+        parts.append(text)
+    return "".join(parts)

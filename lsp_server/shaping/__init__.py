@@ -1,0 +1,169 @@
+"""What of a model's answer is put into the file, decided while it streams.
+
+Owns: the order of the steps. Each has its module: `wrapping` (fences, chatter), `placing` (echoes, rewritten
+functions), `indenting`, `ending` (where the code ends), `checking` (no new syntax error). Whole lines only; a line
+that may still be dropped is held back, so every partial is a prefix of the final text, however the stream was cut
+into pieces.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lsp_server.document import Source
+from lsp_server.instruction import Insertion, Instruction
+from lsp_server.shaping.checking import SyntaxCheck
+from lsp_server.shaping.ending import Ender, SuffixLine
+from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
+from lsp_server.shaping.placing import Above, Placer
+from lsp_server.shaping.scan import Scan
+from lsp_server.shaping.wrapping import Unwrapper, Verdict, cut_special
+from lsp_server.syntax import indent_of, indent_unit, scopes, window
+
+SUFFIX_LINES = 6
+ABOVE_LINES = 400
+LONG_LINE = 1_000
+
+_CYRILLIC_NAME = re.compile(r"[а-яё]", re.IGNORECASE)
+_UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What is put in place of the insertion's range. `text` has the file's line ends and no last one; '' is no answer.
+
+    `stop_reason`: why the code ended there: "end", "dedent", "suffix", "example", "second definition", "repetition",
+    "fence", "prose", "broken", "comments", "special", or "stream" where the model's own end was it.
+    """
+
+    text: str
+    stop_reason: str
+    n_lines: int
+
+
+class Shaper:
+    """Shapes one answer. Feed pieces as they come until `done`; `partial` is what is sure so far."""
+
+    def __init__(
+        self, source: Source, insertion: Insertion, instruction: Instruction | None = None, answer_head: str = ""
+    ) -> None:
+        self._source, self._insertion = source, insertion
+        view = window(source, insertion.line, ABOVE_LINES, SUFFIX_LINES * 4)
+        unit = indent_unit(source, insertion.line)
+        self._tab = tab_columns(unit)
+        around = scopes(view, insertion.line, insertion.indent)
+        names = "".join(Scan().code(line) for line in view.lines if len(line) < LONG_LINE)
+        self._unwrapper = Unwrapper(bool(_CYRILLIC_NAME.search(names)))
+        above = [
+            Above(number, view.line(number).strip())
+            for number in range(view.first_line, insertion.line)
+            if view.line(number).strip()
+        ]
+        self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
+        self._indenter = Indenter(insertion.indent, unit)
+        self._ender = Ender(self._suffix(), instruction, around[0].kind if around else "module")
+        self._check = SyntaxCheck(source, insertion)
+        self._scan = Scan()
+        self._lines: list[str] = []
+        self._n_sure = 0
+        self._reason = ""
+        self._buffer = ""
+        self.feed(answer_head)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing that may still come would be kept: generation can stop."""
+        return bool(self._reason)
+
+    @property
+    def partial(self) -> str:
+        """The text so far: lines that will stay, up to a place where the file parses."""
+        return self._text(self._n_sure)
+
+    def feed(self, piece: str) -> None:
+        """Take the next piece of the answer. Pieces after `done` are ignored."""
+        self._buffer += piece
+        while not self._reason and "\n" in self._buffer:
+            line, self._buffer = self._buffer.split("\n", 1)
+            self._take(line)
+        if not self._reason:
+            self._look_at(self._buffer)
+
+    def finish(self, *, truncated: bool = False) -> Suggestion:
+        """The answer is over. `truncated`: it was cut off, and its last line is not whole."""
+        if not self._reason and self._buffer and not truncated:
+            self._take(self._buffer)
+        if not self._reason:
+            self._keep(self._indenter.flush())
+        n_lines = len(self._lines)
+        while n_lines > self._n_sure and not self._is_good(n_lines):
+            n_lines -= 1
+        return Suggestion(self._text(n_lines), self._reason or "stream", n_lines)
+
+    def _suffix(self) -> list[SuffixLine]:
+        target = columns(self._insertion.indent, self._tab)
+        found: list[SuffixLine] = []
+        for number in range(self._insertion.line + 1, self._insertion.line + 1 + SUFFIX_LINES * 4):
+            text = self._source.line(number)
+            if text.strip() and text.strip() not in ("pass", "..."):
+                found.append(SuffixLine(columns(text, self._tab) - target, text.strip()))
+        return found[:SUFFIX_LINES]
+
+    def _take(self, raw: str) -> None:
+        line, is_cut = cut_special(_UNPRINTABLE.sub("", raw), self._scan)
+        line = self._joined(line)
+        verdict = self._unwrapper.take(line, self._scan)
+        if verdict is Verdict.CODE:
+            before, self._scan = self._scan, self._scan.after(line)
+            if self._placer.take(line, before, self._scan):
+                self._keep(self._indenter.take(line, before, self._scan))
+        elif verdict is Verdict.STOP:
+            self._keep(self._indenter.flush())
+            self._reason = self._reason or self._unwrapper.reason
+        if is_cut and not self._reason:
+            self._keep(self._indenter.flush())
+            self._reason = "special"
+
+    def _joined(self, line: str) -> str:
+        """Inside a line: the answer's first line with what stands before the cursor, written once."""
+        head = self._insertion.line_head
+        if self._lines or not head.strip() or not line.strip() or line.lstrip().startswith("```"):
+            return line
+        if line.startswith(head):
+            return line
+        if line.strip().startswith(head.strip()):
+            return indent_of(head) + line.strip()
+        return head + line
+
+    def _keep(self, lines: list[Line]) -> None:
+        for line in lines:
+            if self._ender.is_over:
+                break
+            for kept in self._ender.take(line):
+                self._lines.append(kept.text)
+            if self._is_good(len(self._lines)):
+                self._n_sure = len(self._lines)
+        if self._ender.is_over:
+            self._reason = self._reason or self._ender.reason
+
+    def _look_at(self, beginning: str) -> None:
+        """Stop before a line is whole, where no way it may go on would be kept."""
+        text = beginning.lstrip(" \t")
+        if not text or not self._lines or not self._scan.is_free or self._indenter.base is None:
+            return
+        depth = columns(beginning, self._tab) - self._indenter.base
+        if self._unwrapper.is_settled(beginning, self._scan) or self._ender.is_settled(text, depth):
+            self._reason = "end"
+
+    def _is_good(self, n_lines: int) -> bool:
+        lines = self._lines[:n_lines]
+        if not lines or not lines[-1].strip() or lines[-1].lstrip().startswith("#"):
+            return False
+        return self._check.adds_no_error(lines)
+
+    def _text(self, n_lines: int) -> str:
+        if not n_lines or not self._lines[0].startswith(self._insertion.line_head):
+            return ""
+        text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(self._lines[:n_lines])
+        return text.replace("\n", self._source.newline)

@@ -1,0 +1,64 @@
+"""What an instruction allows its answer to hold beyond one piece of code."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from lsp_server.instruction import Instruction
+
+_SEVERAL = re.compile(
+    r"\b(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|две|два|три|четыре|пять|несколько|обе|оба|"
+    r"functions|methods|classes|tests|two|three|several)\b",
+    re.IGNORECASE,
+)
+_OUTPUT = re.compile(
+    r"вывед|вывести|вывод\b|вывода\b|печат|покаж|показат|отобраз|на экран|в консоль|принт|поздоров|приветств|скажи|"
+    r"\b(?:print|show|display|output|hello)\b",
+    re.IGNORECASE,
+)
+_CALL = re.compile(
+    r"\b(?:вызов|вызови|вызвать|запусти|запустить|примени|применить|протестируй)\b|пример\w* (?:вызов|использов|работ)|"
+    r"с примером|и проверь|\b(?:call|run) it\b|example of|with (?:an )?example",
+    re.IGNORECASE,
+)
+_MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
+_NAME = re.compile(r"\b[a-z]+_\w+|\b[A-Z][a-z]+[A-Z]\w*|`\w+`|\b\w+(?=\()")
+
+
+class Asked:
+    """Reads an instruction's words once. Without an instruction (completion of code) nothing further is asked."""
+
+    def __init__(self, instruction: Instruction | None) -> None:
+        self._instruction = instruction
+        self.text = instruction.text if instruction else ""
+
+    @cached_property
+    def several(self) -> bool:
+        """More than one definition."""
+        return _SEVERAL.search(self.text) is not None
+
+    @cached_property
+    def output(self) -> bool:
+        """Something to be printed."""
+        return _OUTPUT.search(self.text) is not None
+
+    @cached_property
+    def calls(self) -> bool:
+        """The code to be called, or an example of it."""
+        return _CALL.search(self.text) is not None
+
+    @cached_property
+    def main(self) -> bool:
+        """A program of its own."""
+        return _MAIN.search(self.text) is not None
+
+    @cached_property
+    def statements(self) -> bool:
+        """Statements, for which a definition would be a means only."""
+        return self._instruction is not None and self._instruction.expects == "statement"
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names that look like those of code: `load_users`, `UserStore`, `parse(text)`."""
+        return frozenset(name.strip("`") for name in _NAME.findall(self.text))

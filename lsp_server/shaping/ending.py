@@ -1,0 +1,178 @@
+"""Where an answer's code ends: everything after is not what was asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lsp_server.instruction import Instruction
+from lsp_server.shaping.asked import Asked
+from lsp_server.shaping.indenting import Line
+
+MAX_COMMENT_LINES = 8
+REPEAT_LINES = 8
+
+_DEFINITION = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
+_LEAVES = re.compile(r"(?:return|raise|break|continue)\b")
+_STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
+_MAIN = re.compile(r"if\s+__name__\b")
+_PRINT = re.compile(r"print\s*\(")
+_EXAMPLE = re.compile(
+    r"#+\s*(?:пример|использовани|тест|проверк|проверяем|вызов|вызываем|пояснени|объяснени|результат|вывод:|ожидаем|"
+    r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
+    re.IGNORECASE,
+)
+_CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
+
+
+@dataclass(frozen=True)
+class SuffixLine:
+    """A line after the cursor: its columns from the target's indentation, and its text."""
+
+    depth: int
+    text: str
+
+
+class Ender:
+    """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did."""
+
+    def __init__(self, suffix: Sequence[SuffixLine], instruction: Instruction | None, scope: str) -> None:
+        self._suffix = suffix
+        self._asked = Asked(instruction)
+        self._in_function = scope == "function"
+        self._pending: list[Line] = []
+        self._seen: list[str] = []
+        self._definitions: list[str] = []
+        self._starts_with_definition: bool | None = None
+        self.reason = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the code has ended."""
+        return bool(self.reason)
+
+    def take(self, line: Line) -> list[Line]:
+        """The lines to keep now: none while they may still be dropped."""
+        if not line.stripped and not line.scan.quote:
+            if self._seen:
+                self._pending.append(line)
+            return []
+        if line.is_free and line.stripped.startswith("#"):
+            return self._comment(line)
+        self.reason = self._why_not(line)
+        if self.reason:
+            return []
+        return self._keep(line)
+
+    def is_settled(self, beginning: str, depth: int) -> bool:
+        """Whether a new statement that begins so, at such a depth, ends the code however it goes on."""
+        if not beginning or not self._seen or depth > 0:
+            return False
+        if depth < 0:
+            return True
+        may_go_on = self._asked.calls or self._asked.output or self._asked.statements or beginning[0] == "@"
+        return self._one_definition_done() and not may_go_on and not self._more_definitions()
+
+    def _comment(self, line: Line) -> list[Line]:
+        if line.depth < 0:
+            self.reason = "dedent"
+        elif line.depth == 0 and self._seen and _EXAMPLE.match(line.stripped) and not self._asked.calls:
+            self.reason = "example"
+        elif line.depth == 0 and self._is_suffix(line):
+            self.reason = "suffix"
+        elif sum(1 for one in self._pending if one.stripped) >= MAX_COMMENT_LINES:
+            self.reason = "comments"
+        else:
+            self._pending.append(line)
+        return []
+
+    def _why_not(self, line: Line) -> str:
+        if not line.is_free:
+            broken = line.scan.depth and line.depth <= 0 and _STATEMENT_START.match(line.stripped)
+            return "broken" if broken else ("repetition" if self._is_repetition(line, 6) else "")
+        if line.depth < 0:
+            return "dedent"
+        if self._is_suffix(line):
+            return "suffix"
+        if line.depth == 0:
+            reason = self._why_not_at_base(line.stripped)
+            if reason:
+                return reason
+        return "repetition" if self._is_repetition(line, 3) else ""
+
+    def _why_not_at_base(self, text: str) -> str:
+        if not self._seen:
+            return ""
+        if _MAIN.match(text) and not self._asked.main:
+            return "example"
+        if self._in_function:
+            return ""
+        if _LEAVES.match(text):
+            return "broken"
+        if _PRINT.match(text) and self._asked.text and not self._asked.output:
+            return "example"
+        return self._why_not_after_definition(text) if self._one_definition_done() else ""
+
+    def _why_not_after_definition(self, text: str) -> str:
+        if _DEFINITION.match(text) or text.startswith("@"):
+            return "" if self._more_definitions() or self._continues_property(text) else "second definition"
+        if self._asked.calls or self._asked.output:
+            return ""
+        call = _CALL.match(text)
+        is_example = call is not None and call[1] in self._definitions
+        return "" if self._asked.statements and not is_example else "example"
+
+    def _one_definition_done(self) -> bool:
+        return bool(self._definitions) and not self._in_function
+
+    def _more_definitions(self) -> bool:
+        """Whether another definition may follow: several were asked, or a name that was asked is still missing."""
+        if self._asked.several or self._definitions[-1].startswith("_"):
+            return True
+        return bool(self._asked.names) and self._asked.names.isdisjoint(self._definitions)
+
+    def _continues_property(self, text: str) -> bool:
+        return text.startswith("@") and text[1:].split(".", maxsplit=1)[0] in self._definitions
+
+    def _is_suffix(self, line: Line) -> bool:
+        for index, after in enumerate(self._suffix):
+            if after.depth != line.depth or len(after.text) < (3 if index == 0 else 12):
+                continue
+            if after.text == line.stripped:
+                return True
+            mine, theirs = _DEFINITION.match(line.stripped), _DEFINITION.match(after.text)
+            if mine and theirs and mine[1] == theirs[1]:
+                return True
+        return False
+
+    def _is_repetition(self, line: Line, times: int) -> bool:
+        """Whether a line begins the n-th copy in a row of a block of lines."""
+        seen = [*self._seen, line.stripped]
+        for size in range(1, REPEAT_LINES + 1):
+            block = seen[-size - 1 : -1]
+            if seen[-1] != (block[0] if block else None) or len("".join(block)) < (5 if size == 1 else 16):
+                continue
+            needed = block * (times - 1)
+            if seen[:-1][-len(needed) :] == needed:
+                return True
+        return False
+
+    def _keep(self, line: Line) -> list[Line]:
+        kept, self._pending = [*self._pending, line], []
+        self._seen.append(line.stripped)
+        definition = _DEFINITION.match(line.stripped) if line.is_free and line.depth == 0 else None
+        if definition:
+            self._definitions.append(definition[1])
+        if self._in_function and line.scan_after.is_free and self._leaves(line):
+            self.reason = "end"
+        return kept
+
+    def _leaves(self, line: Line) -> bool:
+        """Whether a statement of the block itself leaves it: nothing can follow."""
+        if line.is_free:
+            self._last_start = line
+        start = self._last_start
+        return start.depth == 0 and bool(_LEAVES.match(start.stripped))
+
+    _last_start: Line

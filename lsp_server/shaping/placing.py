@@ -1,0 +1,177 @@
+"""The part of an answer that belongs at the cursor: echoes dropped, a rewritten function or file matched to the text.
+
+A chat model likes to repeat what stands above the cursor before it writes what was asked. The repeated lines are
+followed along the file's lines; the first line that continues them, in the scope of the cursor, is where the answer
+begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from lsp_server.instruction import Instruction
+from lsp_server.shaping.indenting import ANSWER_UNIT, columns
+from lsp_server.shaping.scan import Scan
+from lsp_server.syntax import Scope
+
+LOOK_AHEAD = 60
+
+_HEADER = re.compile(r"\s*(?:async\s+)?(?:def|class)\s+(\w+)")
+_IMPORT = re.compile(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\b)")
+_PARAMETERS = re.compile(r"\((.*)\)")
+
+
+@dataclass(frozen=True)
+class Above:
+    """A line above the cursor, as the matching sees it."""
+
+    number: int
+    text: str
+
+
+class Placer:
+    """Decides line by line whether a line of the answer belongs at the cursor (True) or repeats the file (False)."""
+
+    def __init__(
+        self, above: Sequence[Above], around: Sequence[Scope], instruction: Instruction | None, indent: str, tab: int
+    ) -> None:
+        self._above = above
+        self._texts = {line.text for line in above}
+        self._around = around
+        self._instruction = instruction
+        self._echo = _words(instruction.raw or instruction.text) if instruction else ""
+        self._depth = columns(indent, tab) - columns(around[0].indent, tab) if around else 0
+        self._tab = tab
+        self._pointer = -1
+        self._is_following = False
+        self._is_placed = False
+        self._docstring_echo = False
+        self._headers: list[tuple[int, int | None]] = []
+        self._unit = 0
+
+    def take(self, line: str, before: Scan, after: Scan) -> bool:
+        """Whether a line of code belongs at the cursor."""
+        if self._is_placed:
+            return True
+        if self._docstring_echo:
+            self._docstring_echo = bool(after.quote)
+            return False
+        if not line.strip():
+            return False
+        if before.is_free and self._repeats(line, after):
+            return False
+        if not before.is_free and self._is_following:
+            return False
+        self._is_placed = not line.lstrip().startswith("#")
+        return True
+
+    def _repeats(self, line: str, after: Scan) -> bool:
+        text = line.strip()
+        if self._is_echo(text, after):
+            return True
+        if _IMPORT.match(line) and text in self._texts:
+            self._follow(line)
+            return True
+        if _HEADER.match(line):
+            return self._follow_header(line)
+        if self._follow(line):
+            return True
+        return self._is_following and not self._continues(line)
+
+    def _is_echo(self, text: str, after: Scan) -> bool:
+        """Whether a line says the instruction again: a comment like it, or a docstring where the file has one."""
+        if text.startswith("#"):
+            words = _words(text)
+            return bool(words and self._echo) and (words in self._echo or _alike(words, self._echo))
+        if text.lstrip("rRuU")[:3] in ('"""', "'''") or (text[:1] in "\"'" and text[-1:] == text[:1]):
+            has_one = self._instruction is not None and self._instruction.kind == "docstring"
+            if has_one or self._is_following or _words(text) in self._echo:
+                self._docstring_echo = bool(after.quote)
+                return True
+        return False
+
+    def _follow_header(self, line: str) -> bool:
+        match = _HEADER.match(line)
+        assert match is not None
+        indent = columns(line, self._tab)
+        self._pop(indent)
+        names = [scope.name for scope in self._around]
+        if match[1] in names or self._is_renamed(line):
+            scope = self._around[names.index(match[1])] if match[1] in names else self._around[0]
+            self._move_to(scope.line)
+            self._headers.append((indent, scope.line))
+            return True
+        known = next((one.number for one in self._above if one.text == line.strip()), None)
+        if known is not None:
+            self._move_to(known)
+            self._headers.append((indent, known))
+            return True
+        if self._is_following and not self._continues(line):
+            self._headers.append((indent, None))
+            return True
+        return False
+
+    def _is_renamed(self, line: str) -> bool:
+        """Whether a first `def` is the cursor's function under another name, its parameters the same."""
+        if not self._around or self._around[0].kind != "function" or self._is_following:
+            return False
+        if self._instruction is None or self._instruction.kind != "docstring":
+            return False
+        header = next((one.text for one in self._above if one.number == self._around[0].line), "")
+        return _parameters(line) != "" and _parameters(line) == _parameters(header)
+
+    def _follow(self, line: str) -> bool:
+        """Whether a line repeats one further down the file, where repeating has begun."""
+        text = line.strip()
+        if not self._is_following and not (_IMPORT.match(line) or text.startswith("@")):
+            return False
+        for index in range(self._pointer + 1, min(len(self._above), self._pointer + 1 + LOOK_AHEAD)):
+            if self._above[index].text == text:
+                self._pointer = index
+                self._is_following = True
+                return True
+        return False
+
+    def _move_to(self, number: int) -> None:
+        self._is_following = True
+        self._unit = 0
+        for index, one in enumerate(self._above):
+            if one.number >= number:
+                self._pointer = index
+                return
+
+    def _pop(self, indent: int) -> None:
+        while self._headers and self._headers[-1][0] >= indent:
+            self._headers.pop()
+
+    def _continues(self, line: str) -> bool:
+        """Whether a line that the file does not have stands where the cursor is: same scope, same depth in it."""
+        indent = columns(line, self._tab)
+        self._pop(indent)
+        if not self._headers:
+            return not self._around
+        if not self._around or self._headers[-1][1] != self._around[0].line:
+            return False
+        depth = indent - self._headers[-1][0]
+        self._unit = self._unit or depth
+        unit = self._tab if self._depth % self._tab == 0 else ANSWER_UNIT
+        steps = max(1, round(self._depth / unit))
+        return depth == steps * self._unit or depth == self._depth
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other[:500], autojunk=False).ratio() >= 0.8
+
+
+def _parameters(header: str) -> str:
+    match = _PARAMETERS.search(header)
+    if match is None:
+        return ""
+    return ",".join(re.split(r"[:=]", part)[0].strip() for part in match[1].split(","))

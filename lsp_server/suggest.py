@@ -1,0 +1,226 @@
+"""The way from a place in a file to code for it: instruction → context → prompt → engine → shaping.
+
+Owns: walking that way, streaming, going on after an interruption, variants. Does not own: when to walk it
+(`scheduler`), or which model answers (`engines`). Used by the features, by `kodopis ask` and by the benchmarks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import cast
+
+from lsp_server import context, instruction
+from lsp_server.context import Budget, Context
+from lsp_server.document import Place, Source
+from lsp_server.engine.base import Chunk, CompletionRequest, Priority, Timings
+from lsp_server.instruction import Insertion, Instruction
+from lsp_server.served import Served
+from lsp_server.shaping import Shaper
+from models.prompt import CodeRequest, Kind, Prompt, render_code
+
+SUFFIX_SHARE = 0.2
+MAX_SUFFIX_LINES = 16
+_VARIANT_TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked for. `is_automatic`: nobody pressed a key, so only a finished instruction is answered.
+
+    `time_budget_ms` (0: none) ends an answer at the first line end after it.
+    """
+
+    source: Source
+    cursor: Place
+    is_automatic: bool = False
+    may_be_english: bool = True
+    earlier_cells: tuple[str, ...] = ()
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+    time_budget_ms: int = 0
+    document: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is settled before the model is asked."""
+
+    question: Question
+    kind: Kind
+    instruction: Instruction | None
+    insertion: Insertion
+    context: Context
+    prompt: Prompt
+    tokens: tuple[int, ...] | str
+
+    @property
+    def replaced(self) -> str:
+        """What stands now in the range that the answer replaces."""
+        return self.question.source.line(self.insertion.line)[: self.insertion.replace_end]
+
+
+def locate(question: Question) -> tuple[Instruction | None, Insertion] | None:
+    """What is asked and where; None where an automatic request has nothing to answer."""
+    found = instruction.find(
+        question.source, question.cursor, automatic=question.is_automatic, english=question.may_be_english
+    )
+    if found is not None:
+        return found, found.place
+    if question.is_automatic:
+        return None
+    return None, instruction.insertion_at(question.source, question.cursor)
+
+
+async def make_plan(
+    served: Served, question: Question, *, is_warm: bool = False, kind: Kind | None = None
+) -> Plan | None:
+    """Settle what the model will see; None where an automatic request has nothing to answer."""
+    located = locate(question)
+    if located is None:
+        return None
+    asked, insertion = located
+    kind = kind or ("fim" if asked is None and "fim" in served.formats else "code")
+    name = served.format_for(kind)
+    n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm)
+    n_suffix = int(n_prompt * SUFFIX_SHARE)
+    seen = await context.build(
+        question.source,
+        insertion,
+        served.engine.tokenize if served.can_tokenize else None,
+        Budget(n_prompt - n_suffix, n_suffix, MAX_SUFFIX_LINES),
+        earlier_cells=question.earlier_cells,
+        instruction=asked,
+    )
+    request = CodeRequest(
+        instruction=asked.text if asked else "", prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head
+    )
+    prompt = render_code(name, request)
+    return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
+
+
+class Answer:
+    """An answer that grows. It may be interrupted (close the stream) and gone on with, at no cost but the wait.
+
+    `text` replaces the plan's range; each of its values is a beginning of the later ones. `is_cut`: the time budget
+    ended it.
+    """
+
+    def __init__(self, plan: Plan, priority: Priority = Priority.MANUAL) -> None:
+        self.plan = plan
+        self.priority = priority
+        self.text = ""
+        self.is_done = False
+        self.is_cut = False
+        self.n_tokens = 0
+        self.ttft_ms: float | None = None
+        self.timings = Timings()
+        self._budget_ms = plan.question.time_budget_ms
+        self._asked = time.monotonic()
+        self._ids: list[int] = []
+        self._raw: list[str] = []
+        self._shaper = Shaper(plan.question.source, plan.insertion, plan.instruction, plan.prompt.answer_head)
+
+    @property
+    def raw(self) -> str:
+        """What the model said, unshaped, with the part of it that the prompt ended with."""
+        return self.plan.prompt.answer_head + "".join(self._raw)
+
+    def lift(self) -> None:
+        """Somebody waits for the whole answer: no time budget, and before automatic ones."""
+        self._budget_ms = 0
+        self.priority = Priority.MANUAL
+
+    async def stream(self, served: Served) -> AsyncGenerator[str, None]:
+        """Generate, or go on generating; yields `text` each time it has grown, and at the end.
+
+        Raises:
+            EngineError: the engine is gone or refuses; what was said until then is kept, and can be gone on with.
+        """
+        while not self.is_done:
+            chunks = cast("AsyncGenerator[Chunk, None]", served.engine.complete(self.request(served)))
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    before = self.text
+                    self._take(chunk)
+                    if self.text != before and not self.is_done:
+                        yield self.text
+                    if self.is_done:
+                        break
+        yield self.text
+
+    def request(self, served: Served) -> CompletionRequest:
+        """What the engine is asked: the prompt, and after an interruption what was said already."""
+        plan = self.plan
+        tokens = plan.tokens
+        return CompletionRequest(
+            prompt=tokens + "".join(self._raw) if isinstance(tokens, str) else (*tokens, *self._ids),
+            n_predict=max(plan.question.max_tokens - self.n_tokens, 1),
+            stop=plan.prompt.stop,
+            temperature=plan.question.temperature,
+            seed=plan.question.seed,
+            lora=served.lora.get(plan.kind, ()),
+            family=plan.prompt.family,
+            document=plan.question.document,
+            priority=self.priority,
+        )
+
+    def _take(self, chunk: Chunk) -> None:
+        if chunk.n_tokens and self.ttft_ms is None:
+            self.ttft_ms = (time.monotonic() - self._asked) * 1000
+        self.n_tokens += chunk.n_tokens
+        self._ids.extend(chunk.tokens)
+        if chunk.stop_type is not None:
+            self.timings = chunk.timings
+        if chunk.text:
+            self._raw.append(chunk.text)
+            self._shaper.feed(chunk.text)
+            self.text = self._shaper.partial
+        if self._shaper.done or chunk.stop_type in ("eos", "word"):
+            self._end(is_whole=True)
+        elif chunk.stop_type == "limit":
+            self._end(is_whole=False)
+        elif self._is_late and "\n" in chunk.text and self.text.strip():
+            self.is_cut = True
+            self._end(is_whole=False)
+
+    @property
+    def _is_late(self) -> bool:
+        return bool(self._budget_ms) and (time.monotonic() - self._asked) * 1000 >= self._budget_ms
+
+    def _end(self, *, is_whole: bool) -> None:
+        self.text = self._shaper.finish(truncated=not is_whole).text
+        self.is_done = True
+
+
+async def variants(served: Served, question: Question, count: int, *, is_warm: bool = False) -> AsyncGenerator[Answer]:
+    """Up to `count` different answers, the greedy one first; fewer where the model has no more to say."""
+    seen: set[str] = set()
+    plan = await make_plan(served, replace(question, is_automatic=False, time_budget_ms=0), is_warm=is_warm)
+    if plan is None:
+        return
+    for attempt, temperature in enumerate((plan.question.temperature, *_VARIANT_TEMPERATURES)):
+        if len(seen) == count:
+            return
+        asked = replace(plan.question, temperature=temperature, seed=attempt)
+        answer = Answer(replace(plan, question=asked))
+        async for _ in answer.stream(served):
+            pass
+        if answer.text.strip() and answer.text.strip() not in seen:
+            seen.add(answer.text.strip())
+            yield answer
+
+
+async def warm_up(served: Served, question: Question) -> None:
+    """Prefill what a request at this place would see, at the lowest priority."""
+    plan = await make_plan(served, replace(question, is_automatic=False), is_warm=True, kind="code")
+    if plan is None:
+        return
+    request = replace(Answer(plan, Priority.WARM_UP).request(served), n_predict=0)
+    chunks = cast("AsyncGenerator[Chunk, None]", served.engine.complete(request))
+    async with aclosing(chunks):
+        async for _ in chunks:
+            pass

@@ -1,0 +1,244 @@
+"""Everything of the plugin that is not ghost text: `:Kodopis …`, keys, the health check, what a user is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from neovim_editor import Editor, Settings, StartEditor
+
+pytestmark = pytest.mark.editor
+
+ADD = "def add(a, b):\n    return a + b\n"
+
+
+@pytest.fixture
+def neovim_editor(start: StartEditor) -> Editor:
+    """Commands are the same whoever shows the ghost text."""
+    return start()
+
+
+def window_texts(editor: Editor) -> list[str]:
+    return ["\n".join(window.buffer[:]) for window in editor.nvim.windows]
+
+
+def test_explain_grows_in_a_window_beside(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("объясни.py", ADD)
+    editor.keys("Vj:Kodopis explain<CR>")
+    editor.wait(lambda: len(editor.nvim.windows) == 2, "second window")
+    beside = editor.nvim.windows[1].buffer
+    assert beside.options["filetype"] == "markdown"
+    seen: list[str] = []
+
+    def finished() -> bool:
+        text = "\n".join(beside[:])
+        if not seen or seen[-1] != text:
+            seen.append(text)
+        return text.strip().endswith("`a + b`.")
+
+    editor.wait(finished, "whole explanation")
+    growing = [text for text in seen if text.startswith("Функция")]
+    assert len(growing) >= 2
+    assert not beside.options["modifiable"]
+    assert editor.lines == ADD.splitlines()
+    editor.keys("<C-w>lq")
+    editor.wait(lambda: len(editor.nvim.windows) == 1, "one window")
+
+
+def test_closing_the_explanation_stops_the_model(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("закрой.py", ADD)
+    editor.command("%Kodopis explain")
+    editor.wait(lambda: any("Функция" in text for text in window_texts(editor)), "first words")
+    editor.keys("<C-w>lq")
+    editor.wait(lambda: not editor.requests, "no request on its way")
+    editor.keys("O# сложи два числа<CR>")
+    editor.wait(lambda: editor.ghost.startswith("def add"), "ghost text from a free engine")
+
+
+def test_completion_of_the_command_line(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("дополни.py")
+    complete = editor.nvim.funcs.getcompletion
+    assert {"explain", "fix", "docstring", "tests", "model", "status", "write"} <= set(complete("Kodopis ", "cmdline"))
+    assert complete("Kodopis ex", "cmdline") == ["explain"]
+    assert any("qwen" in name for name in complete("Kodopis model ", "cmdline"))
+
+
+def test_unknown_command_is_said_in_russian(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("ошибка.py")
+    editor.command("Kodopis напиши")
+    assert editor.notices[-1].startswith("Нет такой команды: «напиши». Есть: automatic, ")
+
+
+def test_commands_say_where_they_do_not_work(start: StartEditor) -> None:
+    editor = start()
+    editor.command("edit заметки.txt")
+    editor.command("Kodopis explain")
+    assert editor.notices == [
+        "Кодопись не работает в этом буфере: откройте файл Python или проверьте :checkhealth kodopis."
+    ]
+
+
+def test_language_of_messages(start: StartEditor, script: Path) -> None:
+    settings = Settings(server={"model": f"scripted:{script}", "language": "en"})
+    editor = start(settings)
+    editor.open("english.py")
+    editor.command("Kodopis nothing")
+    assert editor.notices[-1].startswith('No such command: "nothing". There are: ')
+
+
+def test_status_and_status_line(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("состояние.py")
+    editor.lua(
+        "_G.states = {} vim.api.nvim_create_autocmd('User', { pattern = 'KodopisStatus', "
+        "callback = function(args) table.insert(_G.states, args.data.state) end })"
+    )
+    editor.keys("i# сложи два числа<CR>")
+    editor.wait(lambda: editor.ghost and not editor.requests, "answer")
+    editor.wait(lambda: "thinking" in editor.lua("return _G.states"), "status while it writes")
+    editor.wait(lambda: editor.lua("return require('kodopis').statusline()").startswith("Кодопись: готова"), "ready")
+    editor.keys("<Esc>")
+    editor.command("Kodopis status")
+    editor.wait(lambda: any(notice.startswith("Кодопись: готова") for notice in editor.notices), "status message")
+
+
+def test_write_puts_code_into_the_file(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("запиши.py", "# сложи два числа\n")
+    editor.command("Kodopis write")
+    editor.wait(lambda: "def add(a, b):" in editor.lines, "code in the buffer")
+    editor.command("undo")
+    assert editor.lines == ["# сложи два числа"]
+
+
+def test_docstring_fix_and_tests(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    path = editor.open("модуль.py", ADD)
+    editor.command("Kodopis docstring")
+    editor.wait(lambda: any("Складывает два числа" in line for line in editor.lines), "docstring")
+    editor.command("write")
+    editor.command("normal! 2G0")
+    editor.lua(
+        "vim.diagnostic.set(vim.api.nvim_create_namespace('test'), 0, "
+        "{ { lnum = 2, col = 4, message = 'ошибка в сумме', severity = 1 } })"
+    )
+    editor.command("%Kodopis fix")
+    editor.wait(lambda: any("a - b" in line for line in editor.lines), "fixed code")
+    editor.command("write")
+    editor.command("%Kodopis tests")
+    tests = path.with_name("test_модуль.py")
+    editor.wait(
+        lambda: any("def test_add" in line for buffer in editor.nvim.buffers for line in buffer[:]), "tests in a buffer"
+    )
+    assert any(Path(buffer.name) == tests for buffer in editor.nvim.buffers)
+
+
+def test_choosing_a_model(neovim_editor: Editor, tmp_path: Path) -> None:
+    editor = neovim_editor
+    editor.open("модель.py")
+    editor.command("Kodopis model такой-нет")
+    editor.wait(lambda: any("Нет такой модели" in notice for notice in editor.notices), "refusal")
+    editor.lua(
+        "vim.ui.select = function(models, options, choose) _G.offered = vim.tbl_map(options.format_item, models) end"
+    )
+    editor.command("Kodopis model")
+    offered = editor.wait(lambda: editor.lua("return _G.offered"), "list of models")
+    assert any("Qwen" in line and "Apache" in line for line in offered)
+
+
+TAB_CASES = {
+    "no mapping": ("", "\t"),
+    "text": ("vim.keymap.set('i', '<Tab>', 'замена')", "замена"),
+    "expression": ("vim.keymap.set('i', '<Tab>', function() return '<C-v>u0436' end, { expr = true })", "ж"),
+    "remapped": (
+        "vim.keymap.set('i', '<Plug>(мой)', 'дальше') vim.keymap.set('i', '<Tab>', '<Plug>(мой)', { remap = true })",
+        "дальше",
+    ),
+    "of the buffer": (
+        "vim.api.nvim_create_autocmd('FileType', { pattern = 'python', callback = function() "
+        "vim.keymap.set('i', '<Tab>', 'буфер', { buffer = true }) end })",
+        "буфер",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TAB_CASES)
+def test_tab_without_ghost_text_does_what_it_did(start: StartEditor, script: Path, case: str) -> None:
+    before, inserted = TAB_CASES[case]
+    server = {"model": f"scripted:{script}"}
+    editor = start(Settings(server=server, before=f"vim.o.expandtab = false {before}"))
+    editor.open("таб.py")
+    editor.command("setlocal noexpandtab")
+    editor.keys("ia<Tab>b")
+    editor.wait(lambda: editor.lines[0].endswith("b"), "typed text")
+    assert editor.lines == [f"a{inserted}b"]
+
+
+def test_keys_are_the_users_choice_and_given_back(start: StartEditor, script: Path) -> None:
+    server = {"model": f"scripted:{script}"}
+    before = "vim.g.kodopis = { keys = { accept = '<C-l>', ask = false } }"
+    editor = start(Settings(server=server, before=before))
+    editor.open("клавиши.py")
+    editor.keys("i# сложи два числа<CR>")
+    editor.wait(lambda: editor.ghost.endswith("return total"), "ghost text")
+    assert editor.nvim.funcs.maparg("<M-CR>", "i") == ""
+    editor.keys("<C-l>")
+    editor.wait(lambda: "    return total" in editor.lines, "code in the buffer")
+    editor.keys("<Esc>")
+    editor.lua("vim.lsp.enable('kodopis', false)")
+    editor.wait(lambda: editor.nvim.funcs.maparg("<C-l>", "i", False, True) == {}, "key given back")
+
+
+def checkhealth(editor: Editor) -> str:
+    editor.command("checkhealth kodopis")
+    return editor.wait(lambda: "\n".join(editor.lines) if "kodopis" in "\n".join(editor.lines) else "", "report")
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_checkhealth(start: StartEditor, *, hidden: bool) -> None:
+    editor = start(hidden=hidden)
+    editor.open("здоровье.py")
+    report = checkhealth(editor)
+    assert "ERROR" not in report
+    assert ("показывает сам плагин" if hidden else "показывает сам Neovim") in report
+    assert "Версия сервера" in report
+    assert "Подключён буферов: 1" in report
+    assert "Кодопись: " in report
+
+
+def test_checkhealth_names_what_is_wrong(start: StartEditor) -> None:
+    before = "vim.g.kodopis = { keys = { take = '<Tab>' } }"
+    editor = start(Settings(cmd=("нет-такого-сервера",), before=before))
+    report = checkhealth(editor)
+    assert "Неизвестный параметр в vim.g.kodopis: keys.take" in report
+    assert "Сервер «нет-такого-сервера» не найден" in report
+
+
+def test_missing_server_is_said_once(start: StartEditor) -> None:
+    editor = start(Settings(cmd=("нет-такого-сервера",)))
+    editor.command("edit один.py")
+    editor.command("edit два.py")
+    assert len(editor.notices) == 1
+    assert "pip install" in editor.notices[0]
+
+
+def test_a_server_that_fails_at_once_is_named_by_checkhealth(start: StartEditor) -> None:
+    editor = start(Settings(cmd=(sys.executable, "-c", "import no_such_module", "serve")))
+    report = checkhealth(editor)
+    assert "ModuleNotFoundError" in report or "Traceback" in report
+
+
+def test_help_has_its_tags(start: StartEditor, tmp_path: Path) -> None:
+    editor = start()
+    plugin = editor.lua("return vim.api.nvim_get_runtime_file('doc/kodopis.txt', false)[1]")
+    folder = tmp_path / "doc"
+    folder.mkdir()
+    (folder / "kodopis.txt").write_bytes(Path(plugin).read_bytes())
+    editor.command(f"helptags {editor.nvim.funcs.fnameescape(str(folder))}")
+    tags = {line.split("\t")[0] for line in (folder / "tags").read_text(encoding="utf-8").splitlines()}
+    assert {"kodopis", ":Kodopis", "kodopis-options", "kodopis-en"} <= tags

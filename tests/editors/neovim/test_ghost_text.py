@@ -1,0 +1,198 @@
+"""Ghost text in a real Neovim: it comes, grows, keeps to what is typed, is taken, and goes."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+from neovim_editor import Editor
+
+pytestmark = pytest.mark.editor
+
+ADD = "def add(a, b):\n    total = a + b\n    return total"
+COMMENT = "# сложи два числа"
+SLOW = "# медленно сложи"
+
+
+def ask(editor: Editor, comment: str = COMMENT) -> None:
+    editor.keys(f"i{comment}<CR>")
+
+
+def test_a_comment_becomes_code_that_runs(editor: Editor) -> None:
+    path = editor.open("сумма.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    assert editor.lines == [COMMENT, ""]
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1:] == ADD.split("\n"), "code in the buffer")
+    assert editor.ghosts == []
+    editor.keys("<Esc>:write<CR>")
+    editor.wait(lambda: path.read_text(encoding="utf-8") == f"{COMMENT}\n{ADD}\n", "file on the disk")
+    program = f"import runpy; print(runpy.run_path({str(path)!r})['add'](2, 3))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "5"
+
+
+def test_the_ghost_text_grows(editor: Editor) -> None:
+    editor.open("рост.py")
+    ask(editor)
+    seen: list[str] = []
+
+    def grown() -> bool:
+        ghost = editor.ghost
+        if ghost and (not seen or seen[-1] != ghost):
+            seen.append(ghost)
+        return ghost == ADD
+
+    editor.wait(grown, "whole ghost text")
+    assert len(seen) >= 2
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
+
+
+def test_typing_what_it_says_keeps_it(editor: Editor) -> None:
+    editor.open("набор.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("def add")
+    editor.wait_for_ghost(ADD.removeprefix("def add"))
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1:] == ADD.split("\n"), "code in the buffer")
+
+
+def test_typing_ahead_while_it_grows(editor: Editor) -> None:
+    editor.open("вперёд.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: editor.ghost.startswith("def slow"), "first words")
+    editor.keys("def slow(a, b):<CR>")
+    assert editor.lines[1] == "def slow(a, b):"
+    editor.keys("<C-u>    fir")
+    editor.wait_for_ghost("st = a\n    second = b\n    return first + second")
+
+
+def test_typing_something_else_drops_it(editor: Editor) -> None:
+    editor.open("иначе.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("x")
+    editor.wait(lambda: editor.lines[1] == "x", "typed text")
+    assert editor.ghosts == []
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1] != "x", "a tab")
+    assert editor.lines[1].strip() == "x"
+
+
+def test_typing_something_else_while_it_grows_stops_it(editor: Editor) -> None:
+    editor.open("стоп.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: editor.ghost, "first words")
+    editor.keys("import os")
+    editor.wait(lambda: editor.lines[1] == "import os", "typed text")
+    assert editor.ghosts == []
+    editor.wait(lambda: not editor.requests, "no question on its way")
+    assert editor.ghosts == []
+
+
+@pytest.mark.parametrize("key", ["<Esc>", "<C-c>"])
+def test_leaving_insert_mode_stops_it(editor: Editor, key: str) -> None:
+    editor.open("выход.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: editor.ghost, "first words")
+    editor.keys(key)
+    editor.wait(lambda: editor.mode == "n", "normal mode")
+    assert editor.ghosts == []
+    editor.wait(lambda: not editor.requests, "no question on its way")
+    assert editor.ghosts == []
+    editor.keys("S")  # the engine is free: the same place is answered again
+    editor.wait_for_ghost("def slow(a, b):\n    first = a\n    second = b\n    return first + second")
+
+
+def test_leaving_before_it_is_asked_shows_nothing(editor: Editor) -> None:
+    editor.open("рано.py")
+    editor.keys(f"i{COMMENT}<CR><Esc>")
+    editor.wait(lambda: editor.mode == "n", "normal mode")
+    editor.lua("vim.wait(1000)")  # longer than the pause after which the editor asks
+    assert editor.ghosts == []
+    assert not editor.requests
+
+
+def test_taken_while_it_grows_the_rest_follows(editor: Editor) -> None:
+    editor.open("частями.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: "first" in editor.ghost, "second line")
+    editor.keys("<Tab>")
+    editor.wait(lambda: any("first" in line for line in editor.lines), "the part that was shown")
+    editor.wait(lambda: editor.ghost.endswith("return first + second"), "the rest")
+    editor.keys("<Tab>")
+    whole = [SLOW, "def slow(a, b):", "    first = a", "    second = b", "    return first + second"]
+    editor.wait(lambda: editor.lines == whole, "all of it")
+
+
+def test_line_by_line(editor: Editor) -> None:
+    editor.open("построчно.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<M-Right>")
+    editor.wait(lambda: editor.lines[1:] == ["def add(a, b):"], "first line")
+    editor.keys("<M-Right>")
+    editor.wait(lambda: editor.lines[1:] == ["def add(a, b):", "    total = a + b"], "second line")
+    assert editor.ghost == "\n    return total"
+
+
+def test_undo_takes_back_the_answer_alone(editor: Editor) -> None:
+    editor.open("отмена.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("<Tab><Esc>")
+    editor.wait(lambda: len(editor.lines) == 4 and editor.mode == "n", "code in the buffer")
+    editor.keys("u")
+    editor.wait(lambda: editor.lines == [COMMENT, ""], "the comment alone")
+
+
+def test_inside_a_block_and_with_windows_line_ends(editor: Editor) -> None:
+    path = editor.open("блок.py", "class Ёлка:\r\n    pass\r\n")
+    editor.keys(f"ggo{COMMENT}<CR>")
+    editor.wait(lambda: editor.ghost.startswith("def add") and not editor.requests, "whole answer")
+    editor.keys("<Tab><Esc>:write<CR>")
+    editor.wait(lambda: editor.mode == "n" and len(editor.lines) == 6, "code in the buffer")
+    editor.wait(lambda: "total" in path.read_text(encoding="utf-8"), "file on the disk")
+    written = path.read_bytes()
+    assert written.decode().count("\r\n") == written.count(b"\n") == 6
+    compile(written, "блок.py", "exec")
+
+
+def test_asking_by_hand_needs_no_comment(editor: Editor) -> None:
+    editor.open("рука.py", f"{COMMENT}\n\nx = 1\n")
+    editor.keys("Gk$a<M-CR>")
+    editor.wait(lambda: editor.mode == "i", "insert mode")
+    editor.wait_for_ghost(ADD)
+
+
+def test_nothing_comes_by_itself_when_switched_off(editor: Editor) -> None:
+    editor.open("тихо.py")
+    editor.command("Kodopis automatic")
+    ask(editor)
+    editor.lua("vim.wait(1000)")
+    editor.wait(lambda: not editor.requests, "no question on its way")
+    assert editor.ghosts == []
+    editor.keys("<M-CR>")
+    editor.wait_for_ghost(ADD)
+
+
+def test_variants(editor: Editor) -> None:
+    editor.open("варианты.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<M-Down>")
+    editor.wait(lambda: "(2/" in editor.ghost, "second variant")
+    second = editor.ghost.rsplit(" (2/", 1)[0]
+    assert second != ADD
+    editor.keys("<M-Up>")
+    editor.wait(lambda: editor.ghost.startswith(f"{ADD} (1/"), "first variant again")
+    editor.keys("<M-Down>")
+    editor.wait(lambda: "(2/" in editor.ghost, "second variant")
+    editor.keys("<Tab>")
+    editor.wait(lambda: "\n".join(editor.lines[1:]) == second, "second variant in the buffer")

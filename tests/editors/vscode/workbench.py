@@ -1,0 +1,281 @@
+"""A real VS Code workbench with our extension, in a world of its own: keys go in, what the screen shows comes out.
+
+Owns: starting code-server and a browser over a fresh home folder, and reading the workbench. Does not own: what is
+right (the tests), or how code-server got onto the machine (`setup`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, Locator, Page
+
+from . import setup
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[3]
+ARTIFACTS = ROOT / "artifacts" / "editors" / "vscode"
+PATIENCE_S = 40.0
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_QUIET = {
+    "telemetry.telemetryLevel": "off",
+    "workbench.startupEditor": "none",
+    "workbench.tips.enabled": False,
+    "workbench.layoutControl.enabled": False,
+    "extensions.ignoreRecommendations": True,
+    "extensions.autoCheckUpdates": False,
+    "editor.accessibilitySupport": "off",
+    "editor.minimap.enabled": False,
+    "editor.fontSize": 15,
+    "files.autoSave": "off",
+    "git.enabled": False,
+    "chat.commandCenter.enabled": False,
+}
+# What the extension declares with the scope "machine" is read from the machine's settings in a remote window.
+_MACHINE = ("kodopis.model", "kodopis.adapter", "kodopis.endpoint", "kodopis.python", "kodopis.serverPython",
+            "kodopis.wheelsFolder", "kodopis.engineBuild", "kodopis.nCtx", "kodopis.nThreads")  # fmt: skip
+
+
+@dataclass
+class World:
+    """Where one test lives. `settings` are the user's; `trusts` opens folders without asking about trust."""
+
+    root: Path
+    extensions: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    trusts: bool = True
+    locale: str = "en"
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is opened; its name is one that people have."""
+        return self.root / "Мои проекты"
+
+    @property
+    def home(self) -> Path:
+        """Kodopis' own data."""
+        return self.root / "Иван Петров" / "kodopis"
+
+    @property
+    def user_data(self) -> Path:
+        """The workbench's own data."""
+        return self.root / "Иван Петров" / "code"
+
+
+class CodeServer:
+    """One code-server process, as one machine that windows connect to."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.port = _free_port()
+        self._write_settings()
+        world.folder.mkdir(parents=True, exist_ok=True)
+        self._log = (world.root / "code-server.log").open("wb")
+        trust = ["--disable-workspace-trust"] if world.trusts else []
+        command = ["node", str(setup.entry()), "--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}",
+                   "--disable-telemetry", "--disable-update-check", *trust, "--locale", world.locale,
+                   "--user-data-dir", str(world.user_data), "--extensions-dir", str(world.extensions)]  # fmt: skip
+        environment = {**os.environ, "KODOPIS_HOME": str(world.home), **world.environment}
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=environment)
+        wait_for(self._answers, "code-server answers")
+
+    def close(self) -> None:
+        """End it, and with it the extension hosts and language servers."""
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def address(self, file: Path | None) -> str:
+        """The address of a window on the world's folder, with a file open in it."""
+        address = f"http://127.0.0.1:{self.port}/?folder={quote(str(self.world.folder))}"
+        if file is None:
+            return address
+        payload = [["openFile", f"vscode-remote://127.0.0.1:{self.port}{quote(str(file))}"]]
+        return f"{address}&payload={quote(json.dumps(payload))}"
+
+    def _answers(self) -> bool:
+        if self._process.poll() is not None:
+            raise AssertionError((self.world.root / "code-server.log").read_text(encoding="utf-8", errors="replace"))
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _write_settings(self) -> None:
+        settings = {**_QUIET, **self.world.settings}
+        machine = {name: value for name, value in settings.items() if name in _MACHINE}
+        user = {name: value for name, value in settings.items() if name not in _MACHINE}
+        for place, values in (("Machine", machine), ("User", user)):
+            path = self.world.user_data / place / "settings.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+
+
+class Workbench:
+    """One window in the browser."""
+
+    def __init__(self, browser: Browser, server: CodeServer, name: str, file: Path | None = None) -> None:
+        self.server = server
+        self._name = name
+        self._shots = 0
+        self._context = browser.new_context(
+            viewport={"width": 1100, "height": 700}, locale="ru-RU" if server.world.locale == "ru" else "en-US"
+        )
+        self.page: Page = self._context.new_page()
+        self.page.set_default_timeout(PATIENCE_S * 1000)
+        self.page.goto(server.address(file))
+        self.page.wait_for_selector(".monaco-workbench", state="visible")
+        if file is not None:
+            self.page.wait_for_selector(".monaco-editor[data-uri] .view-line")
+            self.page.locator(".editor-instance .monaco-editor .view-lines").first.click()
+
+    def close(self) -> None:
+        """Close the window."""
+        self._context.close()
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str, delay_ms: float = 5) -> None:
+        """Type on the keyboard."""
+        self.page.keyboard.type(text, delay=delay_ms)
+
+    def go_to_end(self) -> None:
+        """Put the cursor at the end of the file."""
+        self.press("Control+End")
+
+    def save(self, file: Path, wanted: str) -> str:
+        """Save, and wait for the file to hold something; gives all of it."""
+        self.press("Control+s")
+        wait_for(lambda: wanted in file.read_text(encoding="utf-8"), f"{file.name} holds {wanted!r}")
+        return file.read_text(encoding="utf-8")
+
+    def run(self, title: str) -> None:
+        """Run a command of the palette by its title."""
+        self.press("F1")
+        box = self.page.locator(".quick-input-widget input[type=text]")
+        box.fill(f">{title}")
+        first = self.page.locator(".quick-input-list .monaco-list-row").first
+        wait_for(lambda: title in (first.text_content() or ""), f"the palette offers {title!r}")
+        self.press("Enter")
+
+    def ghost(self) -> str:
+        """The ghost text on screen: what is after the cursor, and the lines below it."""
+        parts = self.page.locator(
+            ".editor-instance [class*=ghost-text-decoration], .editor-instance .ghost-text .view-line"
+        )
+        return _plain("\n".join(parts.all_text_contents()))
+
+    def wait_for_ghost(self, wanted: str) -> str:
+        """Wait until the ghost text holds something; gives all of it."""
+        return wait_for(lambda: text if wanted in (text := self.ghost()) else "", f"ghost text with {wanted!r}")
+
+    def wait_for_no_ghost(self) -> None:
+        """Wait until there is no ghost text."""
+        wait_for(lambda: self.ghost() == "", "no ghost text")
+
+    def text(self) -> str:
+        """The lines on screen as they are drawn, without ghost text."""
+        lines = self.page.locator(".editor-instance .view-lines > .view-line")
+        return _plain("\n".join(lines.all_text_contents()))
+
+    @property
+    def status_item(self) -> Locator:
+        """Our status bar item."""
+        return self.page.locator("#kodopis\\.kodopis\\.kodopis\\.status")
+
+    def status(self) -> str:
+        """What our status bar item says."""
+        return _plain(self.status_item.text_content() or "") if self.status_item.count() else ""
+
+    def wait_for_status(self, pattern: str) -> str:
+        """Wait until the status matches; gives it."""
+        return wait_for(
+            lambda: text if re.search(pattern, text := self.status()) else "", f"status {pattern!r}", self.status
+        )
+
+    def notices(self) -> list[str]:
+        """Messages on screen."""
+        return [_plain(text) for text in self.page.locator(".notification-list-item-message").all_text_contents()]
+
+    def wait_for_notice(self, pattern: str) -> str:
+        """Wait for a message; gives it."""
+
+        def find() -> str:
+            return next((text for text in self.notices() if re.search(pattern, text)), "")
+
+        return wait_for(find, f"message {pattern!r}", self.notices)
+
+    def click_button(self, title: str) -> None:
+        """Press a button of a message or dialog."""
+        self.page.locator(".monaco-button", has_text=title).first.click()
+
+    def shoot(self, what: str) -> Path:
+        """Keep a picture of the window."""
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        self._shots += 1
+        path = ARTIFACTS / f"{self._name}-{self._shots}-{what}.png"
+        self.page.screenshot(path=path)
+        return path
+
+    def log(self) -> str:
+        """The extension's own log."""
+        found = sorted(self.server.world.user_data.glob("logs/**/*Kodopis*.log"))
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
+
+
+def wait_for(probe: Callable[[], T], what: str, seen: Callable[[], object] | None = None) -> T:
+    """Wait until `probe` gives something true. `seen` says what there was instead."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if found := probe():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain: {what}" + (f"; there was {seen()!r}" if seen else ""))
+
+
+def scripted(path: Path, answers: str) -> dict[str, Any]:
+    """Settings with which the server of this project's environment answers from a script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(answers, encoding="utf-8")
+    return {"kodopis.serverPython": sys.executable, "kodopis.model": f"scripted:{path}", "kodopis.language": "ru"}
+
+
+def _plain(text: str) -> str:
+    """Without the no-break spaces and marks that the editor draws."""
+    return text.replace("\u00a0", " ").replace("\u200c", "").replace("\u200b", "")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,232 @@
+"""Real processes with a scripted engine: start, share, crash, restart, end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lsp_server.engine.base import CompletionRequest
+from lsp_server.engine.client import HttpEngine
+from lsp_server.engine.local import LocalEngine
+from lsp_server.engine.process import EngineProcess, is_alive, running_engines, stop_engine
+from lsp_server.engine.spec import EngineSpec
+from lsp_server.engine.statefile import EngineState
+from lsp_server.errors import EngineError
+
+SCRIPT = """
+[[answer]]
+match = "долго"
+text = "{words}"
+delay_ms = 5
+
+[[answer]]
+match = "упади"
+text = "раз два три четыре"
+crash_after = 3
+
+[[answer]]
+match = "сумма"
+text = "return a + b"
+""".format(words="слово " * 200)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A state directory with a name as users have them."""
+    path = tmp_path / "Иван Петров" / "engine"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> EngineSpec:
+    path = tmp_path / "Иван Петров" / "сценарий 1.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SCRIPT, encoding="utf-8")
+    return EngineSpec(scripted=path)
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left(home: Path) -> AsyncIterator[None]:
+    yield
+    for engine in running_engines(home):
+        await stop_engine(engine.path, engine.state)
+
+
+async def answer(engine: HttpEngine | LocalEngine, text: str) -> str:
+    ids = await engine.tokenize(text)
+    return "".join([chunk.text async for chunk in engine.complete(CompletionRequest(ids, 1000))])
+
+
+async def test_an_engine_is_started_and_found_again(spec: EngineSpec, home: Path) -> None:
+    first = await EngineProcess(spec, directory=home).connect()
+    second = await EngineProcess(spec, directory=home).connect()
+    assert second == first
+    assert await answer(HttpEngine(first.url, first.token), "сумма") == "return a + b"
+    assert [engine.state for engine in running_engines(home)] == [first]
+
+
+async def test_two_starts_at_once_make_one_engine(spec: EngineSpec, home: Path) -> None:
+    states = await asyncio.gather(*(EngineProcess(spec, directory=home).connect() for _ in range(3)))
+    assert len({state.pid for state in states}) == 1
+
+
+async def test_two_servers_starting_at_once_make_one_engine(spec: EngineSpec, home: Path) -> None:
+    program = (
+        "import asyncio, sys; from pathlib import Path; from lsp_server.engine.process import EngineProcess;"
+        "from lsp_server.engine.spec import EngineSpec;"
+        "p = EngineProcess(EngineSpec(scripted=Path(sys.argv[1])), directory=Path(sys.argv[2]));"
+        "print(asyncio.run(p.connect()).pid)"
+    )
+    command = [sys.executable, "-c", program, str(spec.scripted), str(home)]
+    servers = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(2)]
+    pids = {int((await server.communicate())[0]) for server in servers}
+    assert len(pids) == 1
+    assert psutil.pid_exists(pids.pop()), "the engine outlives the server that started it"
+
+
+async def test_other_numbers_mean_another_engine(spec: EngineSpec, home: Path) -> None:
+    first = await EngineProcess(spec, directory=home).connect()
+    second = await EngineProcess(replace(spec, n_ctx=2048), directory=home).connect()
+    assert first.pid != second.pid
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX's; Windows relies on the profile's rights")
+async def test_only_the_user_reads_the_token(spec: EngineSpec, home: Path) -> None:
+    await EngineProcess(spec, directory=home).connect()
+    assert stat.S_IMODE((home / f"{spec.identity()}.json").stat().st_mode) == 0o600
+
+
+async def test_killed_in_the_middle_of_an_answer(spec: EngineSpec, home: Path) -> None:
+    local = LocalEngine(EngineProcess(spec, directory=home))
+    ids = await local.tokenize("долго")
+    state = await local.process.connect()
+    with pytest.raises(EngineError) as caught:
+        async for chunk in local.complete(CompletionRequest(ids, 1000)):
+            if chunk.text and is_alive(state):
+                psutil.Process(state.pid).kill()  # SIGKILL, or what Windows has
+    assert caught.value.code == "engine_died"
+    assert await answer(local, "сумма") == "return a + b"
+    assert (await local.process.connect()).pid != state.pid
+    await local.close()
+
+
+async def test_killed_between_two_requests_goes_unnoticed(spec: EngineSpec, home: Path) -> None:
+    local = LocalEngine(EngineProcess(spec, directory=home))
+    assert await answer(local, "сумма") == "return a + b"
+    process = psutil.Process((await local.process.connect()).pid)
+    process.kill()
+    process.wait(10)
+    assert await answer(local, "сумма") == "return a + b"
+    await local.close()
+
+
+async def test_an_engine_that_keeps_dying_is_not_started_for_ever(spec: EngineSpec, home: Path) -> None:
+    local = LocalEngine(EngineProcess(spec, directory=home))
+    codes = []
+    for _ in range(6):
+        with pytest.raises(EngineError) as caught:
+            await answer(local, "упади")
+        codes.append(caught.value.code)
+    assert codes[0] == "engine_died"
+    assert codes[-1] == "engine_keeps_dying"
+    assert str(home) in str(caught.value)
+    await local.close()
+
+
+async def test_an_idle_engine_ends_itself(spec: EngineSpec, home: Path) -> None:
+    state = await EngineProcess(spec, directory=home, idle_timeout_s=0.5).connect()
+    await asyncio.to_thread(psutil.Process(state.pid).wait, 20)
+    assert not running_engines(home)
+    assert EngineState.read(home / f"{spec.identity()}.json") is None
+
+
+async def test_a_busy_engine_is_not_idle(spec: EngineSpec, home: Path) -> None:
+    state = await EngineProcess(spec, directory=home, idle_timeout_s=0.5).connect()
+    assert await answer(HttpEngine(state.url, state.token), "долго") == "слово " * 200
+
+
+async def test_stop(spec: EngineSpec, home: Path) -> None:
+    process = EngineProcess(spec, directory=home)
+    state = await process.connect()
+    assert await process.stop()
+    assert not is_alive(state)
+    assert not await process.stop()
+    assert (await process.connect()).pid != state.pid
+
+
+async def test_a_wrong_token_is_refused(spec: EngineSpec, home: Path) -> None:
+    state = await EngineProcess(spec, directory=home).connect()
+    with pytest.raises(EngineError) as caught:
+        await HttpEngine(state.url, "не тот".encode().hex()).tokenize("x")
+    assert caught.value.code == "engine_unauthorized"
+
+
+async def test_the_state_of_a_dead_engine_is_replaced(spec: EngineSpec, home: Path) -> None:
+    dead = psutil.Process().pid  # this very pid, but another start time: not the one that wrote the file
+    path = home / f"{spec.identity()}.json"
+    EngineState(dead, 1.0, 1, "t", "0", "m").write(path)
+    state = await EngineProcess(spec, directory=home).connect()
+    assert state.pid != dead
+    path.write_text("{оборванный файл", encoding="utf-8")
+    assert not running_engines(home)
+    assert not path.exists()
+    assert await stop_engine(path, state)
+
+
+async def test_a_damaged_script_is_told_and_not_tried_again_at_once(spec: EngineSpec, home: Path) -> None:
+    assert spec.scripted is not None
+    spec.scripted.write_text("это не TOML", encoding="utf-8")
+    process = EngineProcess(spec, directory=home)
+    for _ in range(6):
+        with pytest.raises(EngineError) as caught:
+            await process.connect()
+        assert caught.value.code == "script_damaged"
+    spec.scripted.write_text(SCRIPT, encoding="utf-8")
+    state = await process.connect()
+    assert await answer(HttpEngine(state.url, state.token), "сумма") == "return a + b"
+
+
+async def test_a_crash_while_loading(spec: EngineSpec, home: Path) -> None:
+    assert spec.scripted is not None
+    spec.scripted.write_text("crash_at_load = true\n", encoding="utf-8")
+    with pytest.raises(EngineError) as caught:
+        await EngineProcess(spec, directory=home).connect()
+    assert caught.value.code == "engine_start_failed"
+
+
+async def test_a_missing_model(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        await EngineProcess(EngineSpec(model_path=tmp_path / "нет.gguf"), directory=home).connect()
+    assert caught.value.code == "model_missing"
+    assert "нет.gguf" in str(caught.value)
+
+
+async def test_a_model_that_is_no_gguf(home: Path, tmp_path: Path) -> None:
+    model = tmp_path / "модель.gguf"
+    model.write_bytes(b"GGUF" + b"\0" * 100)
+    with pytest.raises(EngineError) as caught:
+        await EngineProcess(EngineSpec(model_path=model), directory=home).connect()
+    assert caught.value.code == "model_damaged"
+    assert "модель.gguf" in str(caught.value)
+
+
+def test_a_taken_port_is_written_into_the_state(spec: EngineSpec, home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        state_file = home / "s.json"
+        command = [sys.executable, "-m", "lsp_server.engine", *spec.arguments(), f"--state-file={state_file}"]
+        code = subprocess.run([*command, f"--port={taken.getsockname()[1]}"], check=False).returncode
+    state = EngineState.read(state_file)
+    assert code == 1
+    assert state is not None
+    assert state.error == "port_taken"

@@ -1,0 +1,125 @@
+"""The store: what counts as installed, and when a file is read again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from model_files import write_gguf
+
+from models.catalog import Catalog, ModelEntry, ModelFile
+from models.errors import ModelError
+from models.store import Store
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return Store()
+
+
+@pytest.fixture
+def entry(store: Store, tmp_path: Path) -> ModelEntry:
+    """An installed model with a known hash."""
+    content = write_gguf(tmp_path / "x", {"general.architecture": "qwen2"}, {"a": (4, 4)}).read_bytes()
+    file = ModelFile("малая.gguf", size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    store.folder.mkdir(parents=True)
+    (store.folder / file.name).write_bytes(content)
+    return replace(Catalog.load(user=False).entries[0], id="малая", files=(file,))
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_whole_file_is_read_once(store: Store, entry: ModelEntry) -> None:
+    reads: list[int] = []
+    store.verify(entry, progress=lambda done, total: reads.append(done))
+    assert reads == [store.path(entry).stat().st_size]
+    store.verify(entry, progress=lambda done, total: reads.append(done))
+    assert len(reads) == 1
+    store.verify(entry, again=True, progress=lambda done, total: reads.append(done))
+    assert len(reads) == 2
+
+
+def test_a_changed_file_is_read_again_and_refused(store: Store, entry: ModelEntry) -> None:
+    store.verify(entry)
+    damage(store.path(entry))
+    os.utime(store.path(entry), ns=(1, 1))
+    with pytest.raises(ModelError, match=r"повреждён.*kodopis models get малая") as caught:
+        store.verify(entry)
+    assert caught.value.code == "file-damaged"
+    assert store.is_installed(entry)  # by its size; only reading tells
+
+
+def test_again_finds_damage_that_left_size_and_time_alone(store: Store, entry: ModelEntry) -> None:
+    store.verify(entry)
+    before = store.path(entry).stat().st_mtime_ns
+    damage(store.path(entry))
+    os.utime(store.path(entry), ns=(before, before))
+    store.verify(entry)
+    with pytest.raises(ModelError, match="повреждён"):
+        store.verify(entry, again=True)
+
+
+def test_a_file_of_another_size_is_not_installed(store: Store, entry: ModelEntry) -> None:
+    with store.path(entry).open("ab") as file:
+        file.write(b"x")
+    assert not store.is_installed(entry)
+    with pytest.raises(ModelError) as caught:
+        store.verify(entry)
+    assert caught.value.code == "file-damaged"
+
+
+def test_a_missing_file_says_how_to_get_it(store: Store, entry: ModelEntry) -> None:
+    store.path(entry).unlink()
+    with pytest.raises(ModelError, match="kodopis models get малая") as caught:
+        store.verify(entry)
+    assert caught.value.code == "not-installed"
+
+
+def test_what_was_recorded_holds_where_the_catalog_knows_no_hash(store: Store, entry: ModelEntry) -> None:
+    unknown = replace(entry, files=(replace(entry.files[0], sha256=None, size_bytes=None),))
+    assert store.is_installed(unknown)
+    store.verify(unknown)
+    damage(store.path(unknown))
+    with pytest.raises(ModelError, match="повреждён"):
+        store.verify(unknown, again=True)
+
+
+def test_a_file_with_no_known_hash_must_be_a_gguf(store: Store, entry: ModelEntry) -> None:
+    unknown = replace(entry, files=(replace(entry.files[0], sha256=None, size_bytes=None),))
+    store.path(unknown).write_bytes(b"<html>404</html>")
+    with pytest.raises(ModelError) as caught:
+        store.verify(unknown)
+    assert caught.value.code == "not-gguf"
+
+
+def test_a_users_own_file_may_be_replaced(store: Store, tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "own.gguf", {"general.architecture": "qwen2"})
+    catalog = Catalog.load()
+    store.verify(catalog.resolve(str(path)))
+    write_gguf(path, {"general.architecture": "qwen2", "general.name": "новее"})
+    store.verify(catalog.resolve(str(path)))
+
+
+def test_a_damaged_record_only_costs_a_reading(store: Store, entry: ModelEntry) -> None:
+    store.verify(entry)
+    store.record_path(entry.files[0]).write_text('{"size_bytes": ', encoding="utf-8")
+    store.verify(entry)
+
+
+def test_removing_takes_everything_and_leaves_own_files(store: Store, entry: ModelEntry, tmp_path: Path) -> None:
+    store.verify(entry)
+    store.partial_path(entry.files[0]).write_bytes(b"x")
+    assert store.remove(entry)
+    assert not store.remove(entry)
+    assert list(store.folder.iterdir()) == []
+    own = write_gguf(tmp_path / "own.gguf", {"general.architecture": "qwen2"})
+    with pytest.raises(ModelError, match="ваш собственный"):
+        store.remove(Catalog.load().resolve(str(own)))
+    assert own.exists()

@@ -1,0 +1,143 @@
+/** What the user can ask for by name: the palette, menus, keys, and the light bulb. */
+
+import * as vscode from "vscode";
+import { t } from "./l10n.js";
+import type { ServerCommand } from "./server/protocol.js";
+import type { Session } from "./session.js";
+import * as settings from "./settings.js";
+import { showMenu } from "./ui/menu.js";
+import { chooseModel } from "./ui/models.js";
+import { showStatistics } from "./ui/statistics.js";
+
+const EDITS = {
+  "kodopis.write": "writing code…",
+  "kodopis.fix": "fixing…",
+  "kodopis.docstring": "writing a docstring…",
+  "kodopis.tests": "writing tests…",
+} as const;
+
+type Edit = keyof typeof EDITS;
+
+const isEdit = (command: string): command is Edit => command in EDITS;
+
+/** Register every command of package.json. */
+export function registerCommands(session: Session): vscode.Disposable[] {
+  session.runFromServer = async (command, argument) => {
+    if (command === "kodopis.explain") await session.explainer.explain(argument).catch((error: unknown) => { session.report(error); });
+    else if (isEdit(command)) await edit(session, command, argument);
+    else return session.ask(command as ServerCommand, argument);
+    return undefined;
+  };
+  const handlers: Record<string, () => unknown> = {
+    suggest: () => session.ghost.suggest(),
+    cancelGeneration: () => cancelGeneration(session),
+    writeByComment: () => fromEditor(session, "kodopis.write", atCursor),
+    explainSelection: () => fromEditor(session, "kodopis.explain", atSelection),
+    fixSelection: () => fromEditor(session, "kodopis.fix", withDiagnostics),
+    writeDocstring: () => fromEditor(session, "kodopis.docstring", atCursor),
+    writeTests: () => fromEditor(session, "kodopis.tests", atSelection),
+    chooseModel: () => pickModel(session),
+    toggleAutomatic: () => settings.write("automatic", !settings.read().automatic),
+    restart: () => session.supervisor.restart(),
+    stopModel: () => stopModel(session),
+    showLog: () => { session.log.show(); },
+    showStatistics: async () => showStatistics(await session.ask("kodopis.statistics", {})),
+    useEndpoint: () => session.useEndpoint(),
+    setEndpointKey: () => session.setEndpointKey(),
+    repair: () => repair(session),
+    remove: () => remove(session),
+    menu: () => showMenu(session.status.current),
+    openWalkthrough: () => vscode.commands.executeCommand("workbench.action.openWalkthrough", "kodopis.kodopis#start", false),
+  };
+  return Object.entries(handlers).map(([name, handler]) =>
+    vscode.commands.registerCommand(`${settings.SECTION}.${name}`, async () => {
+      try {
+        await handler();
+      } catch (error) {
+        session.report(error);
+      }
+    }),
+  );
+}
+
+type Argument = (editor: vscode.TextEditor) => object;
+
+async function fromEditor(session: Session, command: Edit | "kodopis.explain", argument: Argument): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  if (!editor) return;
+  const textDocument = { uri: editor.document.uri.toString() };
+  await session.runFromServer?.(command, { textDocument, ...argument(editor) });
+}
+
+function atCursor(editor: vscode.TextEditor): object {
+  return { position: toPosition(editor.selection.active) };
+}
+
+/** The selection, or the whole of the lines where nothing is selected. */
+function atSelection({ document, selection }: vscode.TextEditor): object {
+  const range = selection.isEmpty ? document.lineAt(selection.active.line).range : selection;
+  return { range: toRange(range) };
+}
+
+function withDiagnostics(editor: vscode.TextEditor): object {
+  const { document, selection } = editor;
+  const near = vscode.languages.getDiagnostics(document.uri).filter(({ range }) => selection.intersection(range) !== undefined);
+  return { ...atSelection(editor), diagnostics: near.map(({ message, range }) => ({ message, range: toRange(range) })) };
+}
+
+/** VS Code and the protocol count alike; only the classes differ. */
+function toPosition({ line, character }: vscode.Position): object {
+  return { line, character };
+}
+
+function toRange({ start, end }: vscode.Range): object {
+  return { start: toPosition(start), end: toPosition(end) };
+}
+
+async function edit(session: Session, command: Edit, argument: object): Promise<void> {
+  const options = { location: vscode.ProgressLocation.Notification, title: `${t("Kodopis")}: ${t(EDITS[command])}`, cancellable: true };
+  await vscode.window.withProgress(options, async (_progress, token) => {
+    try {
+      const { applied, code } = await session.ask(command, argument, token);
+      if (!applied && code === "") void vscode.window.showInformationMessage(t("Kodopis has nothing to suggest here: say it in other words or choose a larger model."));
+    } catch (error) {
+      session.report(error);
+    }
+  });
+}
+
+async function cancelGeneration(session: Session): Promise<void> {
+  session.ghost.cancel();
+  await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
+}
+
+async function pickModel(session: Session): Promise<void> {
+  const { models } = await session.ask("kodopis.models", {});
+  const missing = await chooseModel(models);
+  if (missing) await session.ask("kodopis.download", { model: missing.id });
+}
+
+async function stopModel(session: Session): Promise<void> {
+  const { stopped } = await session.ask("kodopis.stopEngine", {});
+  const text = stopped ? t("The engine is stopped; it starts again by itself when it is needed.") : t("There was no engine to stop.");
+  void vscode.window.showInformationMessage(text);
+}
+
+async function repair(session: Session): Promise<void> {
+  if (settings.read().serverPython !== "") {
+    await session.supervisor.restart();
+    return;
+  }
+  await session.supervisor.stop();
+  await session.installer.install();
+}
+
+async function remove(session: Session): Promise<void> {
+  const yes = t("Remove");
+  const text = t("Remove Kodopis' Python environment? Models stay; they are shared with other editors.");
+  if ((await vscode.window.showWarningMessage(text, { modal: true }, yes)) !== yes) return;
+  await session.ask("kodopis.stopEngine", {}).catch(() => undefined);
+  await session.supervisor.stop();
+  await session.environment.remove();
+  session.status.take({ kind: "stage", stage: { kind: "notInstalled" } });
+}

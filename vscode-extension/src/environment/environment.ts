@@ -1,0 +1,161 @@
+/**
+ * Kodopis' own Python environment in global storage: whether it is whole, how it is made and removed.
+ *
+ * `ready.json` is written last, so an environment without it is half-made and is made anew.
+ */
+
+import * as crypto from "node:crypto";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import type { CancellationToken, LogOutputChannel } from "vscode";
+import { withLock } from "./lock.js";
+import { environmentPython, makePlan, type Machine, type Step, type Wishes } from "./plan.js";
+import { causeOf, readLine, type Cause, type Progress } from "./progress.js";
+import { run } from "./run.js";
+
+interface Ready {
+  readonly wheel: string;
+  readonly engine: string;
+}
+
+export interface MakeOrder {
+  /** The interpreter to make it from. */
+  readonly python: string;
+  readonly wishes: Omit<Wishes, "wheel">;
+  readonly machine: Machine;
+  readonly isUpdate: boolean;
+}
+
+export type MakeResult =
+  | { readonly kind: "made" }
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "failed"; readonly goal: Step["goal"]; readonly cause: Cause };
+
+export interface MakeEvents {
+  onStep(step: Step, index: number, count: number): void;
+  onProgress(progress: Progress): void;
+  onWaiting(): void;
+}
+
+export class Environment {
+  readonly folder: string;
+  private readonly readyFile: string;
+
+  constructor(private readonly storage: string, private readonly wheelFolder: string, private readonly log: LogOutputChannel) {
+    this.folder = path.join(storage, "env");
+    this.readyFile = path.join(storage, "ready.json");
+  }
+
+  /** The environment's interpreter. */
+  get python(): string {
+    return environmentPython(this.folder, process.platform);
+  }
+
+  /** The server's wheel that came with the extension. */
+  async wheel(): Promise<string> {
+    const names = await fs.readdir(this.wheelFolder).catch(() => []);
+    const name = names.find((file) => file.endsWith(".whl"));
+    if (name === undefined) throw new Error(`no wheel in ${this.wheelFolder}`);
+    return path.join(this.wheelFolder, name);
+  }
+
+  /** `ready`: whole, and of this extension's version; `outdated`: whole, of another; `missing`: not there or half-made. */
+  async state(): Promise<"ready" | "outdated" | "missing"> {
+    const ready = await this.readReady();
+    if (ready === undefined || !(await exists(this.python))) return "missing";
+    return ready.wheel === (await hashOf(await this.wheel())) ? "ready" : "outdated";
+  }
+
+  /**
+   * Make it. With `isUpdate` what is there is kept and only brought up to this extension's version, as an engine may have
+   * taken minutes to compile. Another window's work is waited for and taken over if it comes out whole.
+   */
+  async make(order: MakeOrder, events: MakeEvents, token: CancellationToken): Promise<MakeResult> {
+    let hasWaited = false;
+    try {
+      const wheel = await this.wheel();
+      const steps = makePlan(order.python, this.folder, { ...order.wishes, wheel }, order.machine);
+      await fs.mkdir(this.storage, { recursive: true });
+      const result = await withLock(
+        path.join(this.storage, "install.lock"),
+        async () => {
+          if (hasWaited && (await this.state()) === "ready") return { kind: "made" } as const;
+          const plan = order.isUpdate ? steps.filter((step) => step.kind !== "venv") : steps;
+          return this.follow(plan, wheel, events, token);
+        },
+        () => { hasWaited = true; events.onWaiting(); },
+        () => token.isCancellationRequested,
+      );
+      return result ?? { kind: "cancelled" };
+    } catch (error) {
+      this.log.error("installing", String(error));
+      return { kind: "failed", goal: "environment", cause: causeOf(String(error)) };
+    }
+  }
+
+  /** Remove everything that was installed. Models are kept: they are shared with other editors. */
+  async remove(): Promise<void> {
+    await fs.rm(this.readyFile, { force: true });
+    await fs.rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  private async follow(plan: readonly Step[], wheel: string, events: MakeEvents, token: CancellationToken): Promise<MakeResult> {
+    await fs.rm(this.readyFile, { force: true });
+    const goals = [...new Set(plan.map((step) => step.goal))];
+    let engine = "none";
+    for (const [index, goal] of goals.entries()) {
+      let failure: Cause | undefined;
+      for (const step of plan.filter((one) => one.goal === goal)) {
+        events.onStep(step, index, goals.length);
+        failure = await this.take(step, events, token);
+        if (token.isCancellationRequested) return { kind: "cancelled" };
+        if (failure === undefined) {
+          if (goal === "engine") engine = step.variant ?? step.kind;
+          break;
+        }
+      }
+      if (failure !== undefined) return { kind: "failed", goal, cause: failure };
+    }
+    const ready: Ready = { wheel: await hashOf(wheel), engine };
+    await fs.writeFile(this.readyFile, JSON.stringify(ready), "utf8");
+    return { kind: "made" };
+  }
+
+  /** Run a step; gives why it failed. */
+  private async take(step: Step, events: MakeEvents, token: CancellationToken): Promise<Cause | undefined> {
+    this.log.info(`${step.kind}${step.variant === undefined ? "" : ` ${step.variant}`}: ${step.command} ${step.args.join(" ")}`);
+    const onLine = (line: string): void => {
+      this.log.debug(line);
+      const progress = readLine(line);
+      if (progress) events.onProgress(progress);
+    };
+    const { code, output } = await run(step.command, step.args, { env: step.env, cwd: this.storage, token, onLine });
+    if (token.isCancellationRequested) return "other";
+    if (code !== 0) {
+      this.log.error(`${step.kind} failed`, output.slice(-4000));
+      return causeOf(output);
+    }
+    if (step.checkArgs === undefined) return undefined;
+    const check = await run(step.command, step.checkArgs, { cwd: this.storage, token });
+    if (check.code === 0) return undefined;
+    this.log.error(`${step.kind} was installed but does not work`, check.output.slice(-4000));
+    if (step.undoArgs) await run(step.command, step.undoArgs, { cwd: this.storage });
+    return "other";
+  }
+
+  private async readReady(): Promise<Ready | undefined> {
+    try {
+      return JSON.parse(await fs.readFile(this.readyFile, "utf8")) as Ready;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return fs.access(file).then(() => true, () => false);
+}
+
+async function hashOf(file: string): Promise<string> {
+  return crypto.createHash("sha256").update(await fs.readFile(file)).digest("hex");
+}

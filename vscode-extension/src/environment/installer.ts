@@ -1,0 +1,200 @@
+/** The installation as the user meets it: offered once, shown while it goes, explained where it fails. */
+
+import * as vscode from "vscode";
+import { t } from "../l10n.js";
+import * as settings from "../settings.js";
+import type { Problems, Remedy } from "../ui/problems.js";
+import type { Stage } from "../ui/status.js";
+import { describeMachine, findPython } from "./discover.js";
+import type { Environment, MakeResult } from "./environment.js";
+import type { Step } from "./plan.js";
+import type { Cause, Progress } from "./progress.js";
+import type { Outcome } from "./python.js";
+
+export interface InstallerEvents {
+  onStage(stage: Stage): void;
+  /** The server can be started now. */
+  onInstalled(): void;
+  useEndpoint(): Promise<void>;
+}
+
+export class Installer {
+  private hasOffered = false;
+  private isBusy = false;
+
+  constructor(
+    private readonly environment: Environment,
+    private readonly problems: Problems,
+    private readonly log: vscode.LogOutputChannel,
+    private readonly events: InstallerEvents,
+  ) {}
+
+  /** The interpreter that runs the server; undefined where there is none yet, and then it is offered. */
+  async serverPython(): Promise<string | undefined> {
+    const { serverPython } = settings.read();
+    if (serverPython !== "") return serverPython;
+    const state = await this.environment.state();
+    if (state === "ready") return this.environment.python;
+    this.events.onStage({ kind: "notInstalled" });
+    if (state === "outdated") void this.install(true);
+    else this.offer();
+    return undefined;
+  }
+
+  /** Install from nothing, or (`isUpdate`) bring up to date. */
+  async install(isUpdate = false): Promise<void> {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    try {
+      const { python, wheelsFolder, engineBuild, endpoint } = settings.read();
+      const outcome = await findPython(python, this.log);
+      if (outcome.kind !== "found") {
+        this.fail(pythonProblem(outcome), this.pythonRemedies());
+        return;
+      }
+      const machine = await describeMachine();
+      const wishes = { wheelsFolder, engineBuild: endpoint === "" ? engineBuild : ("none" as const) };
+      const order = { python: outcome.python.executable, wishes, machine, isUpdate };
+      this.conclude(await this.make(order));
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  private offer(): void {
+    if (this.hasOffered) return;
+    this.hasOffered = true;
+    const install = t("Install");
+    const useServer = t("I have a model server…");
+    const text = t("Kodopis installs its Python server and the engine that runs models into a folder of its own, apart from your projects.");
+    void vscode.window.showInformationMessage(text, install, useServer, t("Not now")).then(async (chosen) => {
+      if (chosen === install) await this.install();
+      if (chosen === useServer) await this.events.useEndpoint();
+    });
+  }
+
+  private async make(order: Parameters<Environment["make"]>[0]): Promise<MakeResult> {
+    const options = { location: vscode.ProgressLocation.Notification, title: t("Kodopis"), cancellable: true };
+    this.events.onStage({ kind: "installing" });
+    return vscode.window.withProgress(options, async (progress, token) => {
+      let doing = "";
+      let since = Date.now();
+      let detail = "";
+      const show = (): void => {
+        const elapsed = formatElapsed(Date.now() - since);
+        progress.report({ message: [doing, detail, elapsed].filter((part) => part !== "").join(" · ") });
+      };
+      const clock = setInterval(show, 1000);
+      const onStep = (step: Step): void => {
+        doing = stepTitle(step);
+        detail = "";
+        since = Date.now();
+        this.events.onStage({ kind: "installing" });
+        show();
+      };
+      const onProgress = ({ detail: words, percent }: Progress): void => {
+        detail = percent === undefined ? words : [`${percent} %`, words].filter((part) => part !== "").join(", ");
+        if (percent !== undefined) this.events.onStage({ kind: "installing", percent });
+        show();
+      };
+      const onWaiting = (): void => { doing = t("another window is installing"); };
+      try {
+        return await this.environment.make(order, { onStep, onProgress, onWaiting }, token);
+      } finally {
+        clearInterval(clock);
+      }
+    });
+  }
+
+  private conclude(result: MakeResult): void {
+    if (result.kind === "made") {
+      this.problems.clear();
+      this.events.onInstalled();
+    } else if (result.kind === "cancelled") {
+      this.events.onStage({ kind: "notInstalled" });
+    } else {
+      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause));
+    }
+  }
+
+  private fail(text: string, remedies: readonly Remedy[]): void {
+    this.problems.clear();
+    this.events.onStage({ kind: "failed", message: text });
+    this.problems.tell(text, remedies);
+  }
+
+  private get again(): Remedy {
+    return { title: t("Try again"), run: () => this.install() };
+  }
+
+  private pythonRemedies(): Remedy[] {
+    const choose = async (): Promise<void> => {
+      const [file] = (await vscode.window.showOpenDialog({ title: t("Python 3.11 or newer") })) ?? [];
+      if (!file) return;
+      await settings.write("python", file.fsPath);
+      await this.install();
+    };
+    const download = vscode.Uri.parse("https://www.python.org/downloads/");
+    return [
+      { title: t("Choose Python…"), run: choose },
+      { title: t("Get Python"), run: () => vscode.env.openExternal(download) },
+      this.again,
+    ];
+  }
+
+  private failureRemedies(cause: Cause): Remedy[] {
+    const chooseFolder = async (): Promise<void> => {
+      const [folder] = (await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false })) ?? [];
+      if (!folder) return;
+      await settings.write("wheelsFolder", folder.fsPath);
+      await this.install();
+    };
+    const showLog = { title: t("Show log"), run: () => { this.log.show(); } };
+    const folder = { title: t("Install from a folder…"), run: chooseFolder };
+    const server = { title: t("I have a model server…"), run: () => this.events.useEndpoint() };
+    if (cause === "network" || cause === "notFound") return [this.again, folder, showLog];
+    return cause === "compiler" ? [this.again, server, showLog] : [this.again, showLog];
+  }
+}
+
+function stepTitle({ kind, variant }: Step): string {
+  switch (kind) {
+    case "venv": return t("making an environment");
+    case "server": return t("installing the server");
+    case "folder": return t("installing the engine from the folder");
+    case "compile": return t("compiling the engine (takes minutes)");
+    case "prebuilt":
+      if (variant === "cu124") return t("fetching the prebuilt engine for NVIDIA");
+      return variant === "metal" ? t("fetching the prebuilt engine for Apple") : t("fetching the prebuilt engine");
+  }
+}
+
+function pythonProblem(outcome: Exclude<Outcome, { kind: "found" }>): string {
+  switch (outcome.kind) {
+    case "none": return t("Python was not found: install Python 3.11 or newer, or choose where it is.");
+    case "badSetting": return t("The setting kodopis.python names no Python ({0}): choose another.", outcome.path);
+    case "old": return t("Python {0} is too old ({1}): install Python 3.11 or newer, or choose where it is.", outcome.version, outcome.executable);
+    case "noVenv": return t("Python at {0} cannot make environments: install the package python3-venv and try again.", outcome.python.executable);
+  }
+}
+
+function failureText(goal: Step["goal"], cause: Cause): string {
+  switch (cause) {
+    case "network": return t("Packages could not be fetched, there is no network: try again when there is, or install from a folder.");
+    case "notFound": return t("A package was not found where it was looked for: try again, or install from another folder.");
+    case "compiler": return t("The engine could not be compiled, there is no C++ compiler: install one and try again, or use a model server.");
+    case "readOnly": return t("The folder for Kodopis' environment cannot be written to: allow it and try again.");
+    case "space": return t("There is no space left on the disk: free some and try again.");
+    case "other":
+      if (goal === "environment") return t("The Python environment could not be made: look at the log and try again.");
+      return goal === "server"
+        ? t("The server could not be installed: look at the log and try again.")
+        : t("The engine could not be installed: look at the log and try again.");
+  }
+}
+
+function formatElapsed(elapsedMs: number): string {
+  const seconds = Math.floor(elapsedMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+}

@@ -1,0 +1,103 @@
+/** What has to be run to make the environment, as a list of steps. Pure: runs nothing. */
+
+import * as path from "node:path";
+
+export type EngineBuild = "auto" | "cpu" | "cuda" | "metal" | "compile" | "none";
+export type PrebuiltVariant = "cpu" | "cu124" | "metal";
+
+/** What the plan depends on. `cudaVersion` is the newest CUDA that the driver runs, as `nvidia-smi` prints it. */
+export interface Machine {
+  readonly platform: NodeJS.Platform;
+  readonly arch: string;
+  readonly cudaVersion: string | undefined;
+}
+
+export interface Wishes {
+  readonly wheel: string;
+  readonly wheelsFolder: string;
+  readonly engineBuild: EngineBuild;
+}
+
+export type StepKind = "venv" | "server" | "prebuilt" | "compile" | "folder";
+
+/**
+ * One command. Steps with the same `goal` are ways to the same end: the first that succeeds ends the goal,
+ * and the plan has failed where none does.
+ */
+export interface Step {
+  readonly kind: StepKind;
+  readonly goal: "environment" | "server" | "engine";
+  readonly variant?: PrebuiltVariant;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Run after `args` succeed; the step has failed where this does. */
+  readonly checkArgs?: readonly string[];
+  /** Run where the check failed, so that the next way does not find the broken package and keep it. */
+  readonly undoArgs?: readonly string[];
+}
+
+const WHEEL_INDEX = "https://abetlen.github.io/llama-cpp-python/whl/";
+/** Prebuilt wheels may use instructions that this processor lacks: loading the library shows it. */
+const LOAD_ENGINE = ["-I", "-c", "import llama_cpp; llama_cpp.llama_backend_init()"];
+const DROP_ENGINE = ["-I", "-m", "pip", "uninstall", "--yes", "llama-cpp-python"];
+/** The vision tools of llama.cpp are not used and take a third of the build. */
+const COMPILE_ENV = { CMAKE_ARGS: "-DLLAVA_BUILD=OFF" };
+
+/** The interpreter inside an environment. */
+export function environmentPython(folder: string, platform: NodeJS.Platform): string {
+  return platform === "win32" ? path.win32.join(folder, "Scripts", "python.exe") : path.posix.join(folder, "bin", "python");
+}
+
+/** Prebuilt engines worth trying on this machine, fastest first. */
+export function prebuiltVariants(build: EngineBuild, machine: Machine): PrebuiltVariant[] {
+  if (build === "none" || build === "compile") return [];
+  if (build === "cpu") return ["cpu"];
+  if (build === "cuda") return ["cu124"];
+  if (build === "metal") return ["metal"];
+  if (machine.platform === "darwin") return machine.arch === "arm64" ? ["metal"] : ["cpu"];
+  return hasCuda(machine.cudaVersion) ? ["cu124", "cpu"] : ["cpu"];
+}
+
+function hasCuda(version: string | undefined): boolean {
+  const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
+  return major > 12 || (major === 12 && minor >= 4);
+}
+
+/** Everything to run, in order. `python` is the interpreter found; `folder` is where the environment goes. */
+export function makePlan(python: string, folder: string, wishes: Wishes, machine: Machine): Step[] {
+  const own = environmentPython(folder, machine.platform);
+  const pip = ["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"];
+  const closed = wishes.wheelsFolder === "" ? [] : ["--no-index", "--find-links", wishes.wheelsFolder];
+  const venv: Step = {
+    kind: "venv", goal: "environment", command: python, args: ["-I", "-m", "venv", "--clear", folder], env: {},
+  };
+  const server: Step = {
+    kind: "server",
+    goal: "server",
+    command: own,
+    args: [...pip, ...closed, "--upgrade", "--prefer-binary", wishes.wheel],
+    env: {},
+    checkArgs: ["-I", "-m", "lsp_server", "--version"],
+  };
+  return [venv, server, ...engineSteps(own, pip, closed, wishes, machine)];
+}
+
+function engineSteps(own: string, pip: readonly string[], closed: readonly string[], wishes: Wishes, machine: Machine): Step[] {
+  if (wishes.engineBuild === "none") return [];
+  const wanted = `${wishes.wheel}[engine]`;
+  const common = { goal: "engine", command: own, checkArgs: LOAD_ENGINE, undoArgs: DROP_ENGINE } as const;
+  if (closed.length > 0) {
+    return [{ ...common, kind: "folder", args: [...pip, ...closed, "--prefer-binary", wanted], env: COMPILE_ENV }];
+  }
+  const prebuilt = prebuiltVariants(wishes.engineBuild, machine).map((variant): Step => ({
+    ...common,
+    kind: "prebuilt",
+    variant,
+    args: [...pip, "--prefer-binary", "--only-binary", "llama-cpp-python", "--extra-index-url", WHEEL_INDEX + variant, wanted],
+    env: {},
+  }));
+  // -v prints how far the build is.
+  const compile: Step = { ...common, kind: "compile", args: [...pip, "-v", "--prefer-binary", wanted], env: COMPILE_ENV };
+  return wishes.engineBuild === "auto" || wishes.engineBuild === "compile" ? [...prebuilt, compile] : [...prebuilt];
+}

@@ -1,0 +1,50 @@
+/** What the output of pip says about how far it is. Pure. */
+
+export interface Progress {
+  /** What pip works on now, in its own words and short. */
+  readonly detail: string;
+  /** Of the compilation, 0…100. */
+  readonly percent?: number;
+}
+
+const NINJA = /^\s*\[\s*(\d+)\/(\d+)\]/;
+const MAKE = /^\s*\[\s*(\d{1,3})%\]/;
+const DOWNLOADING = /^\s*Downloading (\S+?)(?:-py3|-cp3|\.tar\.gz|\.whl|\.metadata)\S*(?: \(([^)]+)\))?/;
+const COLLECTING = /^\s*(?:Collecting|Processing) (\S+)/;
+const INSTALLING = /^\s*Installing collected packages: (.*)$/;
+const BUILDING = /^\s*Building wheel for (\S+)/;
+
+/** Read one line of pip's output; undefined where it says nothing new. */
+export function readLine(line: string): Progress | undefined {
+  const ninja = NINJA.exec(line);
+  if (ninja) {
+    const [, done = "0", all = "1"] = ninja;
+    return { detail: `${done}/${all}`, percent: Math.min(100, Math.round((100 * Number(done)) / Math.max(1, Number(all)))) };
+  }
+  const make = MAKE.exec(line);
+  if (make) return { detail: "", percent: Math.min(100, Number(make[1])) };
+  const downloading = DOWNLOADING.exec(line);
+  if (downloading) {
+    const [, name = "", size] = downloading;
+    const base = name.split("/").at(-1) ?? name;
+    return { detail: size === undefined ? base : `${base} (${size})` };
+  }
+  const other = COLLECTING.exec(line) ?? BUILDING.exec(line);
+  if (other) return { detail: (other[1] ?? "").split(/[/\\]/).at(-1) ?? "" };
+  const installing = INSTALLING.exec(line);
+  if (installing) return { detail: `${(installing[1] ?? "").split(",").length}` };
+  return undefined;
+}
+
+/** Why pip failed, where its output shows one of the usual causes. */
+export type Cause = "network" | "compiler" | "readOnly" | "space" | "notFound" | "other";
+
+/** Guess the cause from pip's whole output. */
+export function causeOf(output: string): Cause {
+  if (/No space left on device|Errno 28|not enough space on the disk/i.test(output)) return "space";
+  if (/Read-only file system|Permission denied|Errno 13|Errno 30|Access is denied/i.test(output)) return "readOnly";
+  if (/CMAKE_C(XX)?_COMPILER|No CMAKE_|Could not find compiler|nmake|C\+\+ compiler|CMake configuration failed/i.test(output)) return "compiler";
+  if (/NewConnectionError|ConnectTimeout|Name or service not known|getaddrinfo|ProxyError|Network is unreachable|Max retries|SSLError|CERTIFICATE_VERIFY|Temporary failure in name resolution/i.test(output)) return "network";
+  if (/No matching distribution|Could not find a version/i.test(output)) return "notFound";
+  return "other";
+}

@@ -1,0 +1,76 @@
+/** Runs one program: output line by line, cancelled with the user's token, never through a shell. */
+
+import { spawn } from "node:child_process";
+import type { CancellationToken } from "vscode";
+
+export interface RunResult {
+  /** undefined where the program could not be started or was cancelled. */
+  readonly code: number | undefined;
+  readonly output: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly timeoutMs?: number;
+  readonly token?: CancellationToken;
+  onLine?(line: string): void;
+}
+
+const KEPT_OUTPUT_CHARS = 200_000;
+
+/** This process's variables, without those that would lead Python to modules of another environment. */
+export function pythonEnv(): NodeJS.ProcessEnv {
+  const foreign = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"];
+  const inherited = Object.entries(process.env).filter(([name]) => !foreign.includes(name.toUpperCase()));
+  return { ...Object.fromEntries(inherited), PYTHONUTF8: "1" };
+}
+
+/** Run to the end. Does not fail: a program that cannot be started has no code. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  return new Promise((resolve) => {
+    let output = "";
+    let rest = "";
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...pythonEnv(), ...options.env },
+      windowsHide: true,
+      // Compilers are grandchildren: a group of their own lets them be ended together.
+      detached: process.platform !== "win32",
+      timeout: options.timeoutMs,
+    });
+    const take = (chunk: Buffer): void => {
+      const text = chunk.toString("utf8");
+      output = (output + text).slice(-KEPT_OUTPUT_CHARS);
+      const lines = (rest + text).split(/\r?\n/);
+      rest = lines.pop() ?? "";
+      for (const line of lines) options.onLine?.(line);
+    };
+    child.stdout.on("data", take);
+    child.stderr.on("data", take);
+    child.stdin.on("error", () => { /* it ended before it read */ });
+    child.stdin.end();
+    const cancelled = options.token?.onCancellationRequested(() => { endTree(child.pid); });
+    child.on("error", (error) => {
+      cancelled?.dispose();
+      resolve({ code: undefined, output: output + String(error) });
+    });
+    child.on("close", (code) => {
+      cancelled?.dispose();
+      resolve({ code: options.token?.isCancellationRequested === true ? undefined : (code ?? undefined), output });
+    });
+  });
+}
+
+function endTree(pid: number | undefined): void {
+  if (pid === undefined) return;
+  if (process.platform === "win32") {
+    spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { windowsHide: true });
+    return;
+  }
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch {
+    // It has ended already.
+  }
+}

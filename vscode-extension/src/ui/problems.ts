@@ -1,0 +1,30 @@
+/** Says what went wrong, once, with buttons that help. */
+
+import * as vscode from "vscode";
+
+export interface Remedy {
+  readonly title: string;
+  run(): unknown;
+}
+
+/** Messages said so far in this window; the same one is not said again until things went well in between. */
+export class Problems {
+  private readonly said = new Set<string>();
+
+  /** Say it unless it was said. Does not wait for the user. */
+  tell(text: string, remedies: readonly Remedy[]): void {
+    if (this.said.has(text)) return;
+    this.said.add(text);
+    void this.ask(text, remedies);
+  }
+
+  /** Things go well again: from now on everything is news. */
+  clear(): void {
+    this.said.clear();
+  }
+
+  private async ask(text: string, remedies: readonly Remedy[]): Promise<void> {
+    const chosen = await vscode.window.showErrorMessage(text, ...remedies.map((remedy) => remedy.title));
+    await remedies.find((remedy) => remedy.title === chosen)?.run();
+  }
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import { describe, it } from "node:test";
+import { withLock } from "../src/environment/lock.js";
+import { environmentPython, makePlan, prebuiltVariants, type Machine, type Wishes } from "../src/environment/plan.js";
+import { causeOf, readLine } from "../src/environment/progress.js";
+import { candidates, choose, parseFacts, PROBE, type Candidate, type PythonFacts } from "../src/environment/python.js";
+import { run } from "../src/environment/run.js";
+
+const LINUX: Machine = { platform: "linux", arch: "x64", cudaVersion: undefined };
+const WISHES: Wishes = { wheel: "/ext/kodopis.whl", wheelsFolder: "", engineBuild: "auto" };
+const FOLDER = "/home/Иван Петров/env";
+
+const facts = (version: [number, number, number], canMakeEnvironments = true): PythonFacts => ({
+  version, executable: `/usr/bin/python${version[0]}.${version[1]}`, canMakeEnvironments,
+});
+const onPath = (command: string): Candidate => ({ command, args: [], source: "path" });
+
+describe("finding Python", () => {
+  it("tries the setting alone where there is one", () => {
+    assert.deepEqual(candidates("/opt/py", "/venv/py", "linux"), [{ command: "/opt/py", args: [], source: "setting" }]);
+  });
+
+  it("tries the Python extension's choice before PATH, and the launcher first on Windows", () => {
+    assert.deepEqual(candidates("", "/venv/py", "linux").slice(0, 2).map(({ command }) => command), ["/venv/py", "python3"]);
+    assert.deepEqual(candidates("", undefined, "win32")[0], { command: "py", args: ["-3"], source: "path" });
+  });
+
+  it("takes the first that is new enough", () => {
+    const tried = [
+      { candidate: onPath("python3"), facts: facts([3, 9, 2]) },
+      { candidate: onPath("python3.12"), facts: facts([3, 12, 1]) },
+    ];
+    assert.deepEqual(choose(tried), { kind: "found", python: facts([3, 12, 1]), source: "path" });
+  });
+
+  it("says why there is none", () => {
+    const old = { candidate: onPath("python3"), facts: facts([3, 9, 2]) };
+    assert.deepEqual(choose([old]), { kind: "old", version: "3.9.2", executable: "/usr/bin/python3.9" });
+    assert.deepEqual(choose([{ candidate: onPath("python3"), facts: undefined }]), { kind: "none" });
+    const bare = facts([3, 13, 0], false);
+    assert.deepEqual(choose([old, { candidate: onPath("python"), facts: bare }]), { kind: "noVenv", python: bare });
+    const [setting] = candidates("/no/such", undefined, "linux");
+    assert.ok(setting);
+    assert.deepEqual(choose([{ candidate: setting, facts: undefined }]), { kind: "badSetting", path: "/no/such" });
+  });
+
+  it("reads what a Python says, and nothing else", async () => {
+    const { output } = await run("python3", ["-I", "-c", PROBE]);
+    const found = parseFacts(output);
+    assert.ok(found);
+    assert.equal(found.version[0], 3);
+    for (const other of ["", "Python was not found; run without arguments to install from the Microsoft Store", "[3]", "null"]) {
+      assert.equal(parseFacts(other), undefined);
+    }
+  });
+});
+
+describe("the plan of an environment", () => {
+  const kinds = (wishes: Partial<Wishes>, machine = LINUX): string[] =>
+    makePlan("/usr/bin/python3", FOLDER, { ...WISHES, ...wishes }, machine).map(({ kind, variant }) => (variant ? `${kind} ${variant}` : kind));
+
+  it("tries prebuilt engines first and compiles last", () => {
+    assert.deepEqual(kinds({}), ["venv", "server", "prebuilt cpu", "compile"]);
+    assert.deepEqual(kinds({}, { ...LINUX, cudaVersion: "12.8" }), ["venv", "server", "prebuilt cu124", "prebuilt cpu", "compile"]);
+    assert.deepEqual(kinds({}, { ...LINUX, cudaVersion: "11.8" }), ["venv", "server", "prebuilt cpu", "compile"]);
+    assert.deepEqual(prebuiltVariants("auto", { platform: "darwin", arch: "arm64", cudaVersion: undefined }), ["metal"]);
+  });
+
+  it("does what was chosen and no more", () => {
+    assert.deepEqual(kinds({ engineBuild: "none" }), ["venv", "server"]);
+    assert.deepEqual(kinds({ engineBuild: "cuda" }), ["venv", "server", "prebuilt cu124"]);
+    assert.deepEqual(kinds({ engineBuild: "compile" }), ["venv", "server", "compile"]);
+  });
+
+  it("takes everything from the folder in a closed network", () => {
+    const plan = makePlan("/usr/bin/python3", FOLDER, { ...WISHES, wheelsFolder: "/media/wheels" }, LINUX);
+    assert.deepEqual(plan.map(({ kind }) => kind), ["venv", "server", "folder"]);
+    for (const step of plan.slice(1)) {
+      assert.ok(step.args.includes("--no-index") && step.args.includes("/media/wheels"), step.kind);
+      assert.ok(!step.args.some((argument) => argument.includes("://")), step.kind);
+    }
+  });
+
+  it("knows where the interpreter is", () => {
+    assert.equal(environmentPython("C:\\Users\\Иван\\env", "win32"), "C:\\Users\\Иван\\env\\Scripts\\python.exe");
+    assert.equal(environmentPython(FOLDER, "linux"), "/home/Иван Петров/env/bin/python");
+  });
+});
+
+describe("pip's output", () => {
+  it("shows how far it is", () => {
+    assert.deepEqual(readLine("  [ 45/180] Building CXX object vendor/llama.cpp/ggml.o"), { detail: "45/180", percent: 25 });
+    assert.deepEqual(readLine("[ 12%] Building C object"), { detail: "", percent: 12 });
+    assert.deepEqual(readLine("  Downloading numpy-2.1.0-cp311-cp311-manylinux_2_17_x86_64.whl (16.3 MB)"), { detail: "numpy-2.1.0 (16.3 MB)" });
+    assert.deepEqual(readLine("Collecting pygls>=2.1"), { detail: "pygls>=2.1" });
+    assert.equal(readLine("warning: something"), undefined);
+  });
+
+  it("shows what went wrong", () => {
+    assert.equal(causeOf("WARNING: Retrying … NewConnectionError: Failed to establish"), "network");
+    assert.equal(causeOf("CMake Error: CMAKE_CXX_COMPILER not set"), "compiler");
+    assert.equal(causeOf("OSError: [Errno 28] No space left on device"), "space");
+    assert.equal(causeOf("PermissionError: [Errno 13] Permission denied"), "readOnly");
+    assert.equal(causeOf("ERROR: No matching distribution found for pygls"), "notFound");
+    assert.equal(causeOf("?"), "other");
+  });
+});
+
+describe("the lock", () => {
+  it("lets one work at a time, and takes over from the dead", async () => {
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "кодопись "));
+    const file = path.join(folder, "install.lock");
+    await fs.writeFile(file, "999999999");
+    const order: string[] = [];
+    const work = (name: string) => async (): Promise<void> => {
+      order.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      order.push(`${name} ends`);
+    };
+    const never = (): boolean => false;
+    await Promise.all([withLock(file, work("a"), () => undefined, never), withLock(file, work("b"), () => undefined, never)]);
+    assert.equal(order.length, 4);
+    assert.equal(order[0]?.[0], order[1]?.[0]);
+    await assert.rejects(fs.access(file));
+    await fs.rm(folder, { recursive: true });
+  });
+
+  it("gives up waiting when told to", async () => {
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "kodopis-"));
+    const file = path.join(folder, "install.lock");
+    await fs.writeFile(file, String(process.pid));
+    let waits = 0;
+    const result = await withLock(file, () => Promise.resolve(1), () => { waits += 1; }, () => waits > 0);
+    assert.equal(result, undefined);
+    await fs.rm(folder, { recursive: true });
+  });
+});

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { addVariants, begin, finish, grow, judge, suggestions, type GhostSession } from "../src/ghost/session.js";
+
+const URI = "file:///a.py";
+const asked = { line: 3, character: 4 };
+const lineStart = { line: 3, character: 0 };
+const waiting = begin(URI, asked, "    ");
+const growing = grow(waiting, "    total = 0\n    for", lineStart, false);
+const done = grow(growing, "    total = 0\n    for x in xs:\n        total += x\n", lineStart, true);
+
+const shown = (session: GhostSession, typed: string, line: number): string[] => {
+  const last = typed.split("\n").at(-1) ?? "";
+  return suggestions(session, typed, { line, character: last.length }).map(({ text }) => text);
+};
+
+describe("an answer that grows", () => {
+  it("shows nothing before anything has come", () => {
+    assert.deepEqual(shown(waiting, "    ", 3), []);
+    assert.equal(judge(waiting, "    "), "ahead");
+  });
+
+  it("shows what has come, and more later", () => {
+    assert.deepEqual(shown(growing, "    ", 3), ["    total = 0\n    for"]);
+    assert.deepEqual(shown(done, "    ", 3), ["    total = 0\n    for x in xs:\n        total += x"]);
+  });
+
+  it("keeps what has grown where the final answer is empty", () => {
+    assert.deepEqual(shown(finish(growing, []), "    ", 3), ["    total = 0\n    for"]);
+  });
+
+  it("has nothing to show where nothing came at all", () => {
+    const empty = finish(waiting, []);
+    assert.deepEqual(shown(empty, "    ", 3), []);
+    assert.equal(judge(empty, "    x"), "differs");
+  });
+
+  it("starts with the line where the item starts at the cursor", () => {
+    const session = grow(begin(URI, { line: 0, character: 4 }, "x = "), "sum(xs)", { line: 0, character: 4 }, true);
+    assert.deepEqual(suggestions(session, "x = ", { line: 0, character: 4 }), [
+      { text: "x = sum(xs)", start: { line: 0, character: 0 }, end: { line: 0, character: 4 } },
+    ]);
+  });
+});
+
+describe("typing along an answer", () => {
+  it("goes on while the typing says the same", () => {
+    assert.equal(judge(growing, "    tot"), "agrees");
+    assert.deepEqual(shown(growing, "    tot", 3), ["    total = 0\n    for"]);
+  });
+
+  it("may run ahead of what has come", () => {
+    assert.equal(judge(growing, "    total = 0\n    for y"), "ahead");
+    assert.equal(judge(done, "    total = 0\n    for y"), "differs");
+  });
+
+  it("shows the rest of the line the cursor is on", () => {
+    const [item] = suggestions(done, "    total = 0\n    for", { line: 4, character: 7 });
+    assert.deepEqual(item, {
+      text: "    for x in xs:\n        total += x",
+      start: { line: 4, character: 0 },
+      end: { line: 4, character: 7 },
+    });
+  });
+
+  it("ends when everything is typed or accepted", () => {
+    assert.equal(judge(done, "    total = 0\n    for x in xs:\n        total += x"), "used");
+  });
+
+  it("ends when something else is typed", () => {
+    assert.equal(judge(growing, "    print"), "differs");
+    assert.equal(judge(done, "    print"), "differs");
+  });
+
+  it("compares texts whatever their line ends", () => {
+    assert.equal(judge(done, "    total = 0\r\n    for"), "agrees");
+    assert.deepEqual(shown(grow(waiting, "    a = 1\r\n    b = 2", lineStart, true), "    ", 3), ["    a = 1\n    b = 2"]);
+  });
+
+  it("bears that indentation is taken back", () => {
+    assert.equal(judge(waiting, "  "), "ahead");
+    assert.equal(judge(growing, ""), "agrees");
+  });
+});
+
+describe("typing before anything has come", () => {
+  it("waits while code is typed on the line", () => {
+    assert.equal(judge(waiting, "    tot"), "ahead");
+  });
+
+  it("does not wait once a new line or another comment begins", () => {
+    assert.equal(judge(waiting, "    \n"), "differs");
+    assert.equal(judge(waiting, "    # ещё"), "differs");
+  });
+});
+
+describe("variants", () => {
+  const items = ["    pass", "    total = 0\n    for x in xs:\n        total += x", "    return 1", ""].map((text) => ({ text, start: lineStart }));
+
+  it("come after the first answer, each once, none empty", () => {
+    assert.deepEqual(addVariants(done, items).answers, [...done.answers, "    pass", "    return 1"]);
+  });
+
+  it("are shown as far as they agree with the typing", () => {
+    assert.deepEqual(shown(addVariants(done, items), "    p", 3), ["    pass"]);
+  });
+});

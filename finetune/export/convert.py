@@ -30,13 +30,13 @@ runpy.run_path(folder + "/" + script, run_name="__main__")
 """
 
 
-def convert_model(folder: Path, target: Path, *, kind: str = "f16", pre_tokenizer: str = "") -> None:
-    """Write a Hugging Face folder as GGUF, `kind` f16, bf16 or f32.
+def convert_model(folder: Path, target: Path, *, name: str = "", kind: str = "f16", pre_tokenizer: str = "") -> None:
+    """Write a Hugging Face folder as GGUF, `kind` f16, bf16 or f32, `name` being the title in the file.
 
     Raises:
         FinetuneError: `converter-failed`, `out-of-memory`, and what fetching the converters raises.
     """
-    _run("convert_hf_to_gguf.py", pre_tokenizer, target, str(folder), "--outtype", kind)
+    _run("convert_hf_to_gguf.py", pre_tokenizer, target, str(folder), "--outtype", kind, "--model-name", name or folder.name)
 
 
 def convert_adapter(adapter: Path, base: Path, target: Path, *, kind: str = "f16") -> None:

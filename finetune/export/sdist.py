@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -17,10 +16,9 @@ import tempfile
 import urllib.parse
 from pathlib import Path
 
-import platformdirs
-
 from finetune.errors import FinetuneError
 from finetune.messages import SDIST_DAMAGED, SDIST_UNREACHABLE
+from models.home import data_home
 
 PACKAGE = "llama-cpp-python"
 # Known releases, so that a cached archive can be checked offline. Others are checked against pip's own report.
@@ -30,8 +28,7 @@ _WANTED = ("vendor/llama.cpp/convert_", "vendor/llama.cpp/conversion/", "vendor/
 
 def cache_folder() -> Path:
     """Where archives and unpacked converters lie."""
-    home = os.environ.get("KODOPIS_HOME")
-    return (Path(home) if home else platformdirs.user_cache_path("kodopis")) / "llama-cpp-source"
+    return data_home() / "llama-cpp-source"
 
 
 def llama_cpp_folder() -> Path:

@@ -5,13 +5,13 @@ Leaves `adapter/` (PEFT), `losses.json` (every logged step, no times), `summary.
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import datasets
-import numpy as np
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
@@ -30,6 +30,7 @@ from finetune.train.callbacks import (
     peak_memory_bytes,
 )
 from finetune.train.head import IGNORED
+from finetune.train.held_out import stop_check
 from finetune.train.trainer import CompletionTrainer, SFTConfig
 
 _LOGGED = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "mean_token_accuracy", "kl_to_base")
@@ -44,6 +45,7 @@ def run(run: Run, folder: Path) -> None:
     adapter = folder / "adapter"
     trainer.model.save_pretrained(adapter)
     (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card: ours comes from the stage `card`
+    _name_base(adapter / "adapter_config.json", run.recipe.model.base)
     history = trainer.state.log_history
     losses = [{key: entry[key] for key in _LOGGED if key in entry} for entry in history if "train_runtime" not in entry]
     write_json(folder / "losses.json", losses)
@@ -138,6 +140,12 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
     )
 
 
+def _name_base(config: Path, base: str) -> None:
+    """Name the base by its id: PEFT writes the path that it had on this machine."""
+    tree = json.loads(config.read_text(encoding="utf-8"))
+    write_json(config, tree | {"base_model_name_or_path": base, "target_modules": sorted(tree["target_modules"])})
+
+
 def _dataset(examples: list[dict[str, Any]]) -> datasets.Dataset:
     return datasets.Dataset.from_list(
         [
@@ -158,35 +166,8 @@ def _summary(run: Run, trainer: CompletionTrainer) -> dict[str, Any]:
         "best_held_out_loss": state.best_metric,
         "stopped_early": bool(trainer.control.should_training_stop and state.global_step < state.max_steps),
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        "stop_token": stop_check(run, trainer.model),
+        "stop_token": stop_check(trainer.model, read_split(run, "validation")),
     }
-
-
-@torch.no_grad()
-def stop_check(run: Run, model: Any, rows: int = 32) -> dict[str, float]:
-    """How sure the model is of the stop token where an answer ends, with the adapter and without it.
-
-    Means over held-out rows: `probability` and `top1` of the adapter, `base_probability` of the base.
-    """
-    model.eval()
-    found: dict[str, list[float]] = {"probability": [], "top1": [], "base_probability": []}
-    for one in read_split(run, "validation")[:rows]:
-        ids = torch.tensor([one["prompt_ids"] + one["completion_ids"]], device=model.device)
-        labels = torch.full_like(ids, IGNORED)
-        labels[0, -1] = ids[0, -1]
-        with_adapter = _last_distribution(model, ids, labels)
-        with model.disable_adapter():
-            without = _last_distribution(model, ids, labels)
-        stop = int(ids[0, -1])
-        found["probability"].append(float(with_adapter[stop]))
-        found["top1"].append(float(int(with_adapter.argmax()) == stop))
-        found["base_probability"].append(float(without[stop]))
-    return {key: round(float(np.mean(values)), 4) for key, values in found.items()}
-
-
-def _last_distribution(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    hidden = model(input_ids=ids, labels=labels, completion="hidden")
-    return torch.softmax((hidden[0] @ model.get_output_embeddings().weight.T).float(), dim=-1)
 
 
 def _timing(trainer: CompletionTrainer, measure: Measure) -> dict[str, Any]:

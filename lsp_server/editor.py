@@ -95,6 +95,12 @@ class Editor:
         return bool(support and types.CodeActionTag.LlmGenerated in support.value_set)
 
     @property
+    def versions_edits(self) -> bool:
+        """Whether its workspace edits may name a document's version."""
+        workspace = self._capabilities.workspace
+        return bool(workspace and workspace.workspace_edit and workspace.workspace_edit.document_changes)
+
+    @property
     def creates_files(self) -> bool:
         """Whether its workspace edits may create a file."""
         workspace = self._capabilities.workspace

@@ -193,3 +193,95 @@ ENGINE_KEEPS_DYING = Message(
     ru="Процесс модели падает раз за разом: посмотрите журнал в {log} и выберите другую модель.",
     en="The model's process keeps crashing: look at the log in {log}, and choose another model.",
 )
+
+# The command line
+HELP_KODOPIS = Message(
+    ru="Кодопись: русский комментарий становится кодом на Python, без сети.",
+    en="Kodopis: a Russian comment becomes Python code, offline.",
+)
+HELP_EXIT_CODES = Message(
+    ru="Коды выхода: 0 сделано, 1 не получилось, 2 неверная командная строка.",
+    en="Exit codes: 0 done, 1 failed, 2 wrong command line.",
+)
+HELP_SERVE = Message(
+    ru="языковой сервер для редактора (команда по умолчанию)", en="language server for an editor (the default)"
+)
+HELP_STDIO = Message(ru="говорить через stdin и stdout (по умолчанию)", en="speak over stdin and stdout (default)")
+HELP_TCP = Message(
+    ru="ждать редактор по TCP; только адреса этой машины", en="wait for an editor on TCP; this machine's addresses only"
+)
+HELP_LOG = Message(ru="писать журнал в этот файл, а не в stderr", en="write the log into this file, not to stderr")
+HELP_VERBOSE = Message(ru="подробный журнал", en="log more")
+HELP_ASK = Message(ru="код по инструкции, на экран", en="code for an instruction, on the screen")
+HELP_ASK_INSTRUCTION = Message(
+    ru="что написать; без неё действует комментарий в строке --line", en="what to write; else the comment on --line"
+)
+HELP_ASK_FILE = Message(ru="файл, в который код должен встать", en="the file that the code is for")
+HELP_ASK_LINE = Message(
+    ru="строка файла, после которой встанет код (с 1; без неё конец файла)",
+    en="the line of the file that the code comes after (from 1; default: the file's end)",
+)
+HELP_ASK_MODEL = Message(ru="модель: id каталога или путь к GGUF", en="model: an id of the catalog, or a GGUF file")
+HELP_ASK_ENDPOINT = Message(
+    ru="сервер llama.cpp или OpenAI вместо движка на этой машине",
+    en="a llama.cpp or OpenAI server instead of this machine's engine",
+)
+HELP_ASK_TOKENS = Message(ru="самый длинный ответ в токенах", en="the longest answer, in tokens")
+HELP_AS_JSON = Message(ru="ответ одной строкой JSON", en="answer as one line of JSON")
+HELP_DOCTOR = Message(ru="проверить установку и измерить скорость", en="check the installation and measure its speed")
+HELP_STATUS = Message(ru="какие движки запущены", en="which engines run")
+HELP_STOP = Message(ru="остановить все движки", en="stop all engines")
+HELP_MODELS_COMMAND = Message(ru="модели: список, скачать, проверить, удалить", en="models: list, get, verify, remove")
+TCP_ADDRESS = Message(
+    ru="--tcp ждёт адрес этой машины вида 127.0.0.1:2087, а не {address}; исправьте адрес.",
+    en="--tcp wants an address of this machine such as 127.0.0.1:2087, not {address}; correct it.",
+)
+TCP_TAKEN = Message(
+    ru="Адрес {address} занят или недоступен ({reason}); выберите другой порт.",
+    en="The address {address} is taken or out of reach ({reason}); choose another port.",
+)
+FILE_UNREADABLE = Message(
+    ru="Файл {path} не читается ({reason}); проверьте путь и что он в UTF-8.",
+    en="The file {path} cannot be read ({reason}); check the path, and that it is UTF-8.",
+)
+ASK_NOTHING = Message(
+    ru="Нечего писать: задайте инструкцию или --file и --line с комментарием.",
+    en="Nothing to write: give an instruction, or --file and --line with a comment.",
+)
+STATUS_NONE = Message(
+    ru="Движки не запущены; они запускаются сами, когда нужны.", en="No engines run; they start when they are needed."
+)
+STATUS_LINE = Message(
+    ru="{model}: процесс {pid}, порт {port}, {memory} МБ памяти",
+    en="{model}: process {pid}, port {port}, {memory} MB of memory",
+)
+STOPPED = Message(ru="Остановлено движков: {count}.", en="Engines stopped: {count}.")
+DOCTOR_PYTHON = Message(ru="Python {version} на {platform}", en="Python {version} on {platform}")
+DOCTOR_MACHINE = Message(ru="Машина: {cores} ядер, {memory} ГБ памяти", en="Machine: {cores} cores, {memory} GB memory")
+DOCTOR_KODOPIS = Message(ru="Кодопись {version}, данные в {home}", en="Kodopis {version}, data in {home}")
+DOCTOR_ENGINE = Message(ru="Движок: llama-cpp-python {version}", en="Engine: llama-cpp-python {version}")
+DOCTOR_ENGINE_NONE = Message(ru="Движок: не установлен", en="Engine: not installed")
+DOCTOR_MODEL = Message(ru="Модель для этой машины: {title} ({id})", en="Model for this machine: {title} ({id})")
+DOCTOR_FILE = Message(ru="  файл {path}\n  SHA-256 {sha256}", en="  file {path}\n  SHA-256 {sha256}")
+DOCTOR_NO_FILE = Message(ru="  ещё не скачана", en="  not downloaded yet")
+DOCTOR_ADAPTER = Message(
+    ru="Адаптер: {id}, сила {scale}, SHA-256 {sha256}", en="Adapter: {id}, scale {scale}, SHA-256 {sha256}"
+)
+DOCTOR_NO_ADAPTER = Message(ru="Адаптер: нет", en="Adapter: none")
+DOCTOR_SPEED = Message(
+    ru="Скорость: чтение {prefill} токенов/с, письмо {decode} токенов/с",
+    en="Speed: prefill {prefill} tokens/s, decode {decode} tokens/s",
+)
+DOCTOR_NEXT_EXTRA = Message(
+    ru='Дальше: pip install "kodopis[engine]" (или задайте в редакторе kodopis.endpoint).',
+    en='Next: pip install "kodopis[engine]" (or set kodopis.endpoint in the editor).',
+)
+DOCTOR_NEXT_MODEL = Message(ru="Дальше: kodopis models get {id}", en="Next: kodopis models get {id}")
+DOCTOR_NEXT_SLOW = Message(
+    ru="Дальше: машина медленная, выберите модель поменьше: kodopis models list",
+    en="Next: the machine is slow, choose a smaller model: kodopis models list",
+)
+DOCTOR_NEXT_NONE = Message(
+    ru="Всё готово: откройте файл .py в редакторе и напишите комментарий.",
+    en="All is ready: open a .py file in your editor and write a comment.",
+)

@@ -251,6 +251,7 @@ class Scheduler:
         if run.answer is None:
             return None
         self._statistics.count(run.answer)
+        self._engines.note_speed(self._statistics.tokens_per_s)
         question, place = run.question, run.insertion
         if settings.temperature == 0:
             known = Known(run.text, run.replaced, run.answer.is_cut)

@@ -19,7 +19,7 @@ class Statistics:
     def count(self, answer: Answer) -> None:
         """Add a finished answer."""
         self.tokens += answer.n_tokens
-        self.decode_ms += answer.timings.predicted_ms
+        self.decode_ms += answer.decode_ms
 
     @property
     def tokens_per_s(self) -> float:

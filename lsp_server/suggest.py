@@ -118,11 +118,16 @@ class Answer:
         self.n_tokens = 0
         self.ttft_ms: float | None = None
         self.timings = Timings()
+        self._first_token = self._last_token = 0.0
         self._budget_ms = plan.question.time_budget_ms
         self._asked = time.monotonic()
-        self._ids: list[int] = []
         self._raw: list[str] = []
         self._shaper = Shaper(plan.question.source, plan.insertion, plan.instruction, plan.prompt.answer_head)
+
+    @property
+    def decode_ms(self) -> float:
+        """Time from the first token to the last. The engine's own timings come only where it was not stopped."""
+        return (self._last_token - self._first_token) * 1000
 
     @property
     def raw(self) -> str:
@@ -141,7 +146,7 @@ class Answer:
             EngineError: the engine is gone or refuses; what was said until then is kept, and can be gone on with.
         """
         while not self.is_done:
-            chunks = cast("AsyncGenerator[Chunk, None]", served.engine.complete(self.request(served)))
+            chunks = cast("AsyncGenerator[Chunk, None]", served.engine.complete(await self.request(served)))
             async with aclosing(chunks):
                 async for chunk in chunks:
                     before = self.text
@@ -152,12 +157,19 @@ class Answer:
                         break
         yield self.text
 
-    def request(self, served: Served) -> CompletionRequest:
-        """What the engine is asked: the prompt, and after an interruption what was said already."""
+    async def request(self, served: Served) -> CompletionRequest:
+        """What the engine is asked: the prompt, and after an interruption what was said already.
+
+        That is tokenised anew, for the last token may have been said in part only (half a character).
+        """
         plan = self.plan
-        tokens = plan.tokens
+        prompt, said = plan.tokens, "".join(self._raw)
+        if isinstance(prompt, str):
+            prompt += said
+        elif said:
+            prompt = (*prompt, *await served.engine.tokenize(said))
         return CompletionRequest(
-            prompt=tokens + "".join(self._raw) if isinstance(tokens, str) else (*tokens, *self._ids),
+            prompt=prompt,
             n_predict=max(plan.question.max_tokens - self.n_tokens, 1),
             stop=plan.prompt.stop,
             temperature=plan.question.temperature,
@@ -169,10 +181,12 @@ class Answer:
         )
 
     def _take(self, chunk: Chunk) -> None:
-        if chunk.n_tokens and self.ttft_ms is None:
-            self.ttft_ms = (time.monotonic() - self._asked) * 1000
+        if chunk.n_tokens:
+            self._last_token = time.monotonic()
+            if self.ttft_ms is None:
+                self._first_token = self._last_token
+                self.ttft_ms = (self._first_token - self._asked) * 1000
         self.n_tokens += chunk.n_tokens
-        self._ids.extend(chunk.tokens)
         if chunk.stop_type is not None:
             self.timings = chunk.timings
         if chunk.text:
@@ -219,7 +233,7 @@ async def warm_up(served: Served, question: Question) -> None:
     plan = await make_plan(served, replace(question, is_automatic=False), is_warm=True, kind="code")
     if plan is None:
         return
-    request = replace(Answer(plan, Priority.WARM_UP).request(served), n_predict=0)
+    request = replace(await Answer(plan, Priority.WARM_UP).request(served), n_predict=0)
     chunks = cast("AsyncGenerator[Chunk, None]", served.engine.complete(request))
     async with aclosing(chunks):
         async for _ in chunks:

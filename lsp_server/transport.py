@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import re
 import sys
 import threading
 from collections.abc import Callable
-from typing import BinaryIO
 
 from pygls.exceptions import JsonRpcException
 from pygls.io_ import run_async
@@ -59,15 +59,19 @@ class ResyncReader:
             return b""
 
 
-def _read_in_thread(source: BinaryIO, loop: asyncio.AbstractEventLoop) -> asyncio.StreamReader:
-    """Feed a stream from a blocking file. The thread is a daemon: a read that never returns must not hold the exit."""
+def _read_in_thread(descriptor: int, loop: asyncio.AbstractEventLoop) -> asyncio.StreamReader:
+    """Feed a stream from a file that blocks.
+
+    The thread is a daemon and reads past Python's buffered file, whose lock a read that never returns would hold when
+    the interpreter ends.
+    """
     stream = asyncio.StreamReader(limit=_LONGEST_MESSAGE_BYTES)
 
     def pump() -> None:
-        read = getattr(source, "read1", source.read)
         with contextlib.suppress(RuntimeError):  # the loop is closed: the session is over
-            while data := read(1 << 16):
-                loop.call_soon_threadsafe(stream.feed_data, data)
+            with contextlib.suppress(OSError):
+                while data := os.read(descriptor, 1 << 16):
+                    loop.call_soon_threadsafe(stream.feed_data, data)
             loop.call_soon_threadsafe(stream.feed_eof)
 
     threading.Thread(target=pump, name="kodopis-reader", daemon=True).start()
@@ -80,8 +84,8 @@ class QueuedWriter:
     `crowded` tells senders of what may be left out (partials, progress, status) that the editor lags behind.
     """
 
-    def __init__(self, stream: BinaryIO, on_broken: Callable[[], object]) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int, on_broken: Callable[[], object]) -> None:
+        self._descriptor = descriptor
         self._on_broken = on_broken
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -108,9 +112,10 @@ class QueuedWriter:
     def _write_all(self) -> None:
         while (data := self._queue.get()) is not None:
             try:
-                self._stream.write(data)
-                self._stream.flush()
-            except (OSError, ValueError):  # ValueError: the stream is closed
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            except OSError:
                 self._on_broken()
                 return
             with self._lock:
@@ -122,7 +127,7 @@ def serve_stdio(protocol: JsonRPCProtocol, stop: threading.Event, on_error: Erro
 
     Everything else that writes to stdout afterwards lands on stderr: stdout belongs to JSON-RPC.
     """
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
     sys.stdout = sys.stderr
 
     async def main() -> None:

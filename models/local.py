@@ -7,8 +7,9 @@ from pathlib import Path
 from models.entry import AdapterEntry, ModelEntry, ModelFile
 from models.errors import ModelError
 from models.gguf import GgufHeader, read_header
-from models.messages import ADAPTER_NOT_MODEL, ADAPTER_OTHER_BASE, LOCAL_MODEL, MODEL_NOT_ADAPTER
+from models.messages import ADAPTER_DAMAGED, ADAPTER_NOT_MODEL, ADAPTER_OTHER_BASE, LOCAL_MODEL, MODEL_NOT_ADAPTER
 from models.prompt import Kind
+from models.store import sha256_of
 
 _FIM_TOKENS = {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"}
 
@@ -78,9 +79,11 @@ def check_adapter(adapter: AdapterEntry, base: ModelEntry, base_path: Path | Non
     (two sizes of one architecture differ in nothing else).
 
     Raises:
-        ModelError: what `read_header` raises, `model-not-adapter` or `adapter-other-base`.
+        ModelError: what `read_header` raises, `adapter-damaged`, `model-not-adapter` or `adapter-other-base`.
     """
     header = read_header(adapter.path)
+    if adapter.sha256 is not None and sha256_of(adapter.path) != adapter.sha256:  # some megabytes: read every time
+        raise ModelError("adapter-damaged", ADAPTER_DAMAGED, path=adapter.path)
     if not header.is_adapter:
         raise ModelError("model-not-adapter", MODEL_NOT_ADAPTER, path=adapter.path)
     fits = header.architecture == base.architecture

@@ -115,6 +115,10 @@ ADAPTER_OTHER_BASE = Message(
     ru="Адаптер {path} обучен для другой модели, не для «{model}»; выберите его модель или адаптер none.",
     en='The adapter {path} was trained for another model than "{model}"; choose its model, or the adapter none.',
 )
+ADAPTER_DAMAGED = Message(
+    ru="Файл адаптера не тот, что описан в каталоге: {path}; верните его или выберите адаптер none.",
+    en="The adapter's file is not the one in the catalog: {path}; put it back, or choose the adapter none.",
+)
 ADAPTER_WRONG_BASE = Message(
     ru="Адаптер «{name}» обучен для модели {base}, а выбрана {model}; выберите {base} или адаптер none.",
     en='The adapter "{name}" was trained for {base}, and {model} is chosen; choose {base}, or the adapter none.',

@@ -126,12 +126,13 @@ class ScriptedBackend:
     def _answer(
         self, request: CompletionRequest, prompt: tuple[int, ...], timings: Timings, should_stop: ShouldStop
     ) -> Iterator[Chunk]:
-        rule = self._rule(b"".join(map(decode, prompt)).decode("utf-8", "replace"))
+        asked = b"".join(map(decode, prompt)).decode("utf-8", "replace")
+        rule = self._rule(asked)
         stream = TextStream(request.stop)
         stop_type: StopType = "eos"
         n_said = 0
         started = time.perf_counter()
-        for token in encode(rule.text):
+        for token in encode(rule.text[_n_said_already(rule.text, asked) :]):
             if n_said == request.n_predict >= 0:
                 stop_type = "limit"
                 break
@@ -156,6 +157,14 @@ class ScriptedBackend:
             if re.search(rule.match, text, re.DOTALL):
                 return rule
         return Rule(match="", text="")
+
+
+def _n_said_already(answer: str, prompt: str) -> int:
+    """How many characters of an answer a prompt ends with: like a model, the script goes on where it was interrupted."""
+    for n_said in range(len(answer), 0, -1):
+        if prompt.endswith(answer[:n_said]) and answer[:n_said].strip():
+            return n_said
+    return 0
 
 
 def encode(text: str, *, parse_special: bool = False) -> list[int]:

@@ -9,16 +9,11 @@ import { showMenu } from "./ui/menu.js";
 import { chooseModel } from "./ui/models.js";
 import { showStatistics } from "./ui/statistics.js";
 
-const EDITS = {
-  "kodopis.write": "writing code…",
-  "kodopis.fix": "fixing…",
-  "kodopis.docstring": "writing a docstring…",
-  "kodopis.tests": "writing tests…",
-} as const;
+const EDITS = ["kodopis.write", "kodopis.fix", "kodopis.docstring", "kodopis.tests"] as const;
 
-type Edit = keyof typeof EDITS;
+type Edit = (typeof EDITS)[number];
 
-const isEdit = (command: string): command is Edit => command in EDITS;
+const isEdit = (command: string): command is Edit => (EDITS as readonly string[]).includes(command);
 
 /** Register every command of package.json. */
 export function registerCommands(session: Session): vscode.Disposable[] {
@@ -37,6 +32,7 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     writeDocstring: () => fromEditor(session, "kodopis.docstring", atCursor),
     writeTests: () => fromEditor(session, "kodopis.tests", atSelection),
     chooseModel: () => pickModel(session),
+    downloadModel: () => session.ask("kodopis.download", {}),
     toggleAutomatic: () => settings.write("automatic", !settings.read().automatic),
     restart: () => session.supervisor.restart(),
     stopModel: () => stopModel(session),
@@ -94,16 +90,13 @@ function toRange({ start, end }: vscode.Range): object {
   return { start: toPosition(start), end: toPosition(end) };
 }
 
+/** The server shows its own progress, and puts the code into the file. */
 async function edit(session: Session, command: Edit, argument: object): Promise<void> {
-  const options = { location: vscode.ProgressLocation.Notification, title: `${t("Kodopis")}: ${t(EDITS[command])}`, cancellable: true };
-  await vscode.window.withProgress(options, async (_progress, token) => {
-    try {
-      const { applied, code } = await session.ask(command, argument, token);
-      if (!applied && code === "") void vscode.window.showInformationMessage(t("Kodopis has nothing to suggest here: say it in other words or choose a larger model."));
-    } catch (error) {
-      session.report(error);
-    }
-  });
+  try {
+    await session.ask(command, argument);
+  } catch (error) {
+    session.report(error);
+  }
 }
 
 async function cancelGeneration(session: Session): Promise<void> {

@@ -74,12 +74,11 @@ export class Session implements vscode.Disposable {
     return runServerCommand(client, command, argument, token);
   }
 
-  /** Show an error of a request, once; a cancelled one is none. */
+  /** Show why something that the user asked for was not done; called off is not an error. */
   report(error: unknown): void {
     if (isCancellation(error)) return;
-    const text = error instanceof Error ? error.message : String(error);
-    this.log.error("request failed", text);
-    this.problems.tell(text, this.remedies());
+    this.log.error("request failed", messageOf(error));
+    this.problems.tell(messageOf(error), this.remedies());
   }
 
   /** Ask for the address of a running server, and install what is needed to talk to it. */
@@ -112,6 +111,7 @@ export class Session implements vscode.Disposable {
       log: this.log,
       ghost: this.ghost,
       onStatus: (status) => { this.onStatus(status); },
+      onProblem: (text) => { this.problems.tell(text, this.remedies()); },
       onPartial: (params) => {
         this.ghost.onPartial(params);
         this.explainer.onPartial(params);
@@ -128,7 +128,6 @@ export class Session implements vscode.Disposable {
   private onStatus(status: StatusParams): void {
     this.status.take({ kind: "server", status });
     if (status.state === "ready") this.problems.clear();
-    if (status.state === "error" && typeof status.message === "string") this.problems.tell(status.message, this.remedies());
   }
 
   private async askStatus(): Promise<void> {
@@ -164,9 +163,12 @@ export class Session implements vscode.Disposable {
   }
 
   private remedies(): Remedy[] {
+    const model = settings.read().endpoint === ""
+      ? { title: t("Choose a model…"), run: () => vscode.commands.executeCommand("kodopis.chooseModel") }
+      : { title: t("Change the address…"), run: () => this.useEndpoint() };
     return [
+      model,
       { title: t("Restart the engine"), run: () => this.ask("kodopis.restartEngine", {}).catch((error: unknown) => { this.report(error); }) },
-      { title: t("Choose a model…"), run: () => vscode.commands.executeCommand("kodopis.chooseModel") },
       { title: t("Show log"), run: () => { this.log.show(); } },
     ];
   }
@@ -178,10 +180,14 @@ export class Session implements vscode.Disposable {
     try {
       return await request(client);
     } catch (error) {
-      this.report(error);
+      if (!isCancellation(error)) this.problems.tellOnce(messageOf(error), this.remedies());
       return [];
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function variants(

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { addVariants, begin, finish, grow, judge, suggestions, type GhostSession } from "../src/ghost/session.js";
+import { addVariants, begin, finish, grow, judge, suggestions, type Arrived, type GhostSession } from "../src/ghost/session.js";
 
 const URI = "file:///a.py";
 const asked = { line: 3, character: 4 };
-const lineStart = { line: 3, character: 0 };
+const arrived = (text: string, lead = ""): Arrived => ({ text, lead });
 const waiting = begin(URI, asked, "    ");
-const growing = grow(waiting, "    total = 0\n    for", lineStart, false);
-const done = grow(growing, "    total = 0\n    for x in xs:\n        total += x\n", lineStart, true);
+const growing = grow(waiting, arrived("    total = 0\n    for"), false);
+const done = grow(growing, arrived("    total = 0\n    for x in xs:\n        total += x\n"), true);
 
 const shown = (session: GhostSession, typed: string, line: number): string[] => {
   const last = typed.split("\n").at(-1) ?? "";
@@ -36,7 +36,7 @@ describe("an answer that grows", () => {
   });
 
   it("starts with the line where the item starts at the cursor", () => {
-    const session = grow(begin(URI, { line: 0, character: 4 }, "x = "), "sum(xs)", { line: 0, character: 4 }, true);
+    const session = grow(begin(URI, { line: 0, character: 4 }, "x = "), arrived("sum(xs)", "x = "), true);
     assert.deepEqual(suggestions(session, "x = ", { line: 0, character: 4 }), [
       { text: "x = sum(xs)", start: { line: 0, character: 0 }, end: { line: 0, character: 4 } },
     ]);
@@ -74,7 +74,12 @@ describe("typing along an answer", () => {
 
   it("compares texts whatever their line ends", () => {
     assert.equal(judge(done, "    total = 0\r\n    for"), "agrees");
-    assert.deepEqual(shown(grow(waiting, "    a = 1\r\n    b = 2", lineStart, true), "    ", 3), ["    a = 1\n    b = 2"]);
+    assert.deepEqual(shown(grow(waiting, arrived("    a = 1\r\n    b = 2"), true), "    ", 3), ["    a = 1\n    b = 2"]);
+  });
+
+  it("goes on with an answer that leaves out what was typed", () => {
+    const rest = grow(growing, arrived("    for x in xs:\n        pass", "    total = 0\r\n"), true);
+    assert.deepEqual(shown(rest, "    total = 0\n    f", 4), ["    for x in xs:\n        pass"]);
   });
 
   it("bears that indentation is taken back", () => {
@@ -95,7 +100,7 @@ describe("typing before anything has come", () => {
 });
 
 describe("variants", () => {
-  const items = ["    pass", "    total = 0\n    for x in xs:\n        total += x", "    return 1", ""].map((text) => ({ text, start: lineStart }));
+  const items = ["    pass", "    total = 0\n    for x in xs:\n        total += x", "    return 1", ""].map((text) => arrived(text));
 
   it("come after the first answer, each once, none empty", () => {
     assert.deepEqual(addVariants(done, items).answers, [...done.answers, "    pass", "    return 1"]);

@@ -17,7 +17,6 @@ const bundle = readJson("l10n/bundle.l10n.ru.json") as Texts;
 const used = sources("src").flatMap((source) => [
   ...[...source.matchAll(/\bt\(\s*"((?:[^"\\]|\\.)*)"/g)].map((found) => found[1] ?? ""),
   ...[...source.matchAll(/\bview\([^"]*(?:"[^"]*")?,? ?"((?:Kodopis|\{0\})[^"]*)"/g)].map((found) => found[1] ?? ""),
-  ...[...source.matchAll(/^ {2}"kodopis\.\w+": "([^"]*…)"/gm)].map((found) => found[1] ?? ""),
 ]);
 
 describe("texts for users", () => {

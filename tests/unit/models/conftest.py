@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_files import Vocabulary
 from platformdirs import user_cache_path
 
 from models.catalog import Catalog
 from models.messages import set_language
 from models.store import Store
+
+from .model_files import Vocabulary
 
 LLAMA = "llama-cpp-python"
 

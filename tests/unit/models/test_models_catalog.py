@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_files import write_gguf
 
 from models.catalog import Catalog, user_catalog_path
 from models.errors import ModelError
 from models.prompt import FORMATS, CodeRequest, Turn, chat_template_of, render_chat, render_code
+
+from .model_files import write_gguf
 
 GIB = 2**30
 OWN = """

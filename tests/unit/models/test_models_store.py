@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from model_files import write_gguf
 
 from models.catalog import Catalog, ModelEntry, ModelFile
 from models.errors import ModelError
 from models.store import Store
+
+from .model_files import write_gguf
 
 
 @pytest.fixture

@@ -118,7 +118,6 @@ export class Installer {
   }
 
   private fail(text: string, remedies: readonly Remedy[]): void {
-    this.problems.clear();
     this.events.onStage({ kind: "failed", message: text });
     this.problems.tell(text, remedies);
   }

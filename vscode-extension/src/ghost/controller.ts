@@ -9,7 +9,7 @@
 import * as vscode from "vscode";
 import { CancellationTokenSource } from "vscode-languageclient/node";
 import type { PartialParams } from "../server/protocol.js";
-import { addVariants, begin, finish, grow, judge, suggestions, type GhostSession, type Place, type Verdict } from "./session.js";
+import { addVariants, begin, finish, grow, judge, suggestions, type Arrived, type GhostSession, type Place, type Verdict } from "./session.js";
 
 export interface Item {
   readonly text: string;
@@ -102,7 +102,7 @@ export class GhostController implements vscode.Disposable {
     const { session } = live;
     const isOurs = params.textDocument.uri === session.uri && samePlace(params.position, session.asked);
     if (!isOurs || session.phase === "done") return;
-    live.session = grow(session, params.text, params.range?.start, params.done);
+    live.session = grow(session, arrived(live, { text: params.text, start: params.range?.start }), params.done);
     this.changed(live);
   }
 
@@ -138,7 +138,7 @@ export class GhostController implements vscode.Disposable {
     clearTimeout(stoppable);
     if (this.live !== live) return;
     void setGenerating(false);
-    live.session = finish(live.session, items);
+    live.session = finish(live.session, items.map((item) => arrived(live, item)));
     this.changed(live);
     if (live.session.answers.every((answer) => answer.trim() === "")) this.cancel();
   }
@@ -193,7 +193,7 @@ export class GhostController implements vscode.Disposable {
     live.hasVariants = true;
     try {
       const items = await this.source.variants(live.document, live.seen.position, token);
-      if (this.live === live) live.session = addVariants(live.session, items);
+      if (this.live === live) live.session = addVariants(live.session, items.map((item) => arrived(live, item)));
     } catch {
       live.hasVariants = false;
     }
@@ -240,6 +240,13 @@ export class GhostController implements vscode.Disposable {
     if (live?.document !== event.document) return;
     if (event.contentChanges.some((change) => change.range.start.line < live.session.start.line)) this.cancel();
   }
+}
+
+/** Answers count from the session's start; the server's items start where the cursor's line does by now. */
+function arrived({ document, session }: Live, { text, start }: Item): Arrived {
+  if (start === undefined) return { text, lead: "" };
+  const between = new vscode.Range(session.start.line, session.start.character, start.line, start.character);
+  return { text, lead: start.line < session.start.line ? "" : document.getText(between) };
 }
 
 function wake(live: Live): void {

@@ -45,24 +45,28 @@ export function begin(uri: string, asked: Place, before: string): GhostSession {
   return { uri, asked, start: { line: asked.line, character: 0 }, before, answers: [], phase: "waiting" };
 }
 
-/** Take what has come. An item that starts later than the line does is made to start with the line, as typing is compared from there. */
-export function grow(session: GhostSession, text: string, start: Place | undefined, done: boolean): GhostSession {
-  const lead = start?.line !== session.asked.line ? "" : session.before.slice(0, start.character);
+/** What came of an answer. `lead` stands in the file between the session's start and the item's: typed lines, mostly. */
+export interface Arrived {
+  readonly text: string;
+  readonly lead: string;
+}
+
+/** Take what has come so far of the first answer. */
+export function grow(session: GhostSession, { text, lead }: Arrived, done: boolean): GhostSession {
   const phase = done ? "done" : text === "" ? session.phase : "growing";
-  const answer = lead + (done ? unify(text).trimEnd() : unify(text));
+  const answer = unify(lead) + (done ? unify(text).trimEnd() : unify(text));
   return { ...session, answers: [answer, ...session.answers.slice(1)], phase };
 }
 
 /** Take the final answers; where none came although some of it had grown, what has grown stays. */
-export function finish(session: GhostSession, items: readonly { text: string; start: Place | undefined }[]): GhostSession {
+export function finish(session: GhostSession, items: readonly Arrived[]): GhostSession {
   const [first] = items;
-  if (first === undefined) return grow(session, session.answers[0] ?? "", undefined, true);
-  return grow(session, first.text, first.start, true);
+  return grow(session, first ?? { text: session.answers[0] ?? "", lead: "" }, true);
 }
 
 /** Add answers that differ from those already there. */
-export function addVariants(session: GhostSession, items: readonly { text: string; start: Place | undefined }[]): GhostSession {
-  const texts = items.map((item) => grow(session, item.text, item.start, true).answers[0] ?? "");
+export function addVariants(session: GhostSession, items: readonly Arrived[]): GhostSession {
+  const texts = items.map((item) => grow(session, item, true).answers[0] ?? "");
   return { ...session, answers: [...new Set([...session.answers, ...texts])].filter((text) => text.trim() !== "") };
 }
 

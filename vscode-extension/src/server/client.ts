@@ -10,8 +10,12 @@ import {
   ErrorAction,
   InlineCompletionRequest,
   LanguageClient,
+  MessageType,
   RevealOutputChannelOn,
+  ShowMessageNotification,
+  State,
   TransportKind,
+  WorkDoneProgressCancelNotification,
   type ExecuteCommandSignature,
   type LanguageClientOptions,
   type ServerOptions,
@@ -20,6 +24,7 @@ import {
 import { pythonEnv } from "../environment/run.js";
 import type { GhostController, Item } from "../ghost/controller.js";
 import { SECTION } from "../settings.js";
+import { WorkProgress } from "../ui/workProgress.js";
 import { PARTIAL, STATUS, type PartialParams, type ServerCommand, type ServerResults, type StatusParams } from "./protocol.js";
 
 /** What a client needs from the rest of the extension. */
@@ -32,6 +37,8 @@ export interface Surroundings {
   readonly log: vscode.LogOutputChannel;
   readonly ghost: GhostController;
   onStatus(status: StatusParams): void;
+  /** The server has a message about something that went wrong. */
+  onProblem(text: string): void;
   onPartial(params: PartialParams): void;
   onEnded(): void;
   runCommand(command: string, args: unknown[], next: ExecuteCommandSignature): Promise<unknown>;
@@ -51,10 +58,17 @@ const CAPABILITIES: StaticFeature = {
 
 /** Make a client; it is not started yet. */
 export function createClient(around: Surroundings): LanguageClient {
-  const client = new LanguageClient(SECTION, "Kodopis", serverOptions(around), clientOptions(around));
+  const work = new WorkProgress((token) => void client.sendNotification(WorkDoneProgressCancelNotification.type, { token }));
+  const client: LanguageClient = new LanguageClient(SECTION, "Kodopis", serverOptions(around), clientOptions(around, work));
+  client.onDidChangeState(({ newState }) => { if (newState === State.Stopped) work.clear(); });
   client.registerFeature(CAPABILITIES);
   client.onNotification(STATUS, (status: StatusParams) => { around.onStatus(status); });
   client.onNotification(PARTIAL, (params: PartialParams) => { around.onPartial(params); });
+  // Takes the place of the client's own handler, whose messages have no buttons.
+  client.onNotification(ShowMessageNotification.type, ({ type, message }) => {
+    if (type === MessageType.Error || type === MessageType.Warning) around.onProblem(message);
+    else void vscode.window.showInformationMessage(message);
+  });
   return client;
 }
 
@@ -68,7 +82,7 @@ function serverOptions({ python, folder, endpointKey, language }: Surroundings):
   return { command: python, args: ["-m", "lsp_server", "serve"], transport: TransportKind.stdio, options: { cwd: folder, env } };
 }
 
-function clientOptions(around: Surroundings): LanguageClientOptions {
+function clientOptions(around: Surroundings, work: WorkProgress): LanguageClientOptions {
   const { log, ghost } = around;
   return {
     documentSelector: [
@@ -94,6 +108,10 @@ function clientOptions(around: Surroundings): LanguageClientOptions {
       provideInlineCompletionItems: (document, position, context, token) => ghost.provide(document, position, context, token),
       // Ghost text says the same: a second copy among the words of the list would only be in the way.
       provideCompletionItem: () => null,
+      handleWorkDoneProgress: (token, params, next) => {
+        work.take(token, params);
+        if (params.kind === "end") next(token, params);
+      },
       executeCommand: (command, args: unknown[], next) => around.runCommand(command, args, next),
     },
   };

@@ -12,8 +12,12 @@ export class Problems {
   private readonly said = new Set<string>();
 
   /** Say it unless it was said. Does not wait for the user. */
+  tellOnce(text: string, remedies: readonly Remedy[]): void {
+    if (!this.said.has(text)) this.tell(text, remedies);
+  }
+
+  /** Say it, as the user has just asked for something. Does not wait for the user. */
   tell(text: string, remedies: readonly Remedy[]): void {
-    if (this.said.has(text)) return;
     this.said.add(text);
     void this.ask(text, remedies);
   }

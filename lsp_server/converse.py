@@ -1,0 +1,135 @@
+"""Answers in words and rewritten code, by conversation: explain, fix, docstring, tests.
+
+Owns: the wording of the questions (in Russian: the answers are for Russian readers), streaming an answer, taking code
+out of it. Does not own: templates (`models.prompt`), or edits (`features`).
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import cast
+
+from lsp_server.context import estimate_tokens
+from lsp_server.engine.base import Chunk, CompletionRequest, Timings
+from lsp_server.served import Served
+from models.prompt import Turn, render_chat
+
+ANSWER_TOKENS = 768
+_QUESTION_TOKENS = 128
+
+EXPLAIN = """Объясни по-русски, что делает этот код на Python: сначала одно предложение о главном, потом по шагам, \
+коротко. Если есть ошибки, назови их.
+```python
+{code}
+```"""
+FIX = """Исправь этот код на Python.{problems}
+```python
+{code}
+```
+Ответь одним блоком кода: весь исправленный код, без объяснений."""
+PROBLEMS = " Что с ним не так:\n{listed}"
+DOCSTRING = """Напиши docstring на русском языке для этого кода на Python: одно предложение, что он делает, затем \
+аргументы и результат, если они есть.
+```python
+{code}
+```
+Ответь только текстом docstring, без кода и без кавычек."""
+TESTS = """Напиши тесты pytest для этого кода на Python из модуля {module}: три-пять коротких функций test_….
+```python
+{code}
+```
+Ответь одним блоком кода. Первая строка: from {module} import {names}"""
+
+_FENCE = re.compile(r"^[ \t]*```[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer as far as it is."""
+
+    text: str
+    is_done: bool = False
+    is_cut: bool = False
+    n_tokens: int = 0
+    timings: Timings = field(default_factory=Timings)
+
+
+async def converse(
+    served: Served, question: str, *, max_tokens: int = ANSWER_TOKENS, temperature: float = 0.0, document: str = ""
+) -> AsyncGenerator[Said, None]:
+    """Ask, and yield the growing answer; the last one `is_done`, and `is_cut` where the token limit ended it.
+
+    Raises:
+        EngineError: the engine cannot answer.
+    """
+    prompt = render_chat(served.format_for("chat"), [Turn("user", question)])
+    request = CompletionRequest(
+        prompt=await served.tokens(prompt),
+        n_predict=max_tokens,
+        stop=prompt.stop,
+        temperature=temperature,
+        lora=served.lora.get("chat", ()),
+        family=prompt.family,
+        document=document,
+    )
+    said = Said("")
+    async with aclosing(cast("AsyncGenerator[Chunk, None]", served.engine.complete(request))) as chunks:
+        async for chunk in chunks:
+            said = Said(
+                said.text + chunk.text,
+                chunk.stop_type is not None,
+                chunk.stop_type not in (None, "eos", "word"),
+                said.n_tokens + chunk.n_tokens,
+                chunk.timings,
+            )
+            if chunk.text or said.is_done:
+                yield said
+
+
+async def first_lines(served: Served, text: str, max_tokens: int = ANSWER_TOKENS) -> tuple[str, int, int]:
+    """As many of the first lines as fit a question: the text, how many lines it has, of how many."""
+    lines = text.splitlines()
+    room = await served.prompt_budget(max_tokens, is_warm=True) - _QUESTION_TOKENS
+    n_kept, n_used = 0, 0
+    for line in lines:
+        n_used += await _count(served, line) if len(line) > 200 else estimate_tokens(line) + 1
+        if n_used > room:
+            break
+        n_kept += 1
+    while n_kept > 1 and await _count(served, "\n".join(lines[:n_kept])) > room:
+        n_kept = n_kept * 4 // 5
+    return "\n".join(lines[:n_kept]), n_kept, len(lines)
+
+
+async def _count(served: Served, text: str) -> int:
+    return len(await served.engine.tokenize(text)) if served.can_tokenize else estimate_tokens(text)
+
+
+def code_in(answer: str) -> str:
+    """The code of an answer: its first fenced block, else all of it where it looks like code; without end blanks."""
+    block = _FENCE.search(answer)
+    if block is not None:
+        return textwrap.dedent(block[1]).strip("\n")
+    return textwrap.dedent(answer).strip("\n") if _looks_like_code(answer) else ""
+
+
+def docstring_in(answer: str) -> str:
+    """The text of a docstring in an answer that may be the text alone, quoted, fenced, or a whole function."""
+    quoted = re.search(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'', answer, re.DOTALL)
+    if quoted is not None:
+        text = quoted[1] or quoted[2] or ""
+    else:
+        block = _FENCE.search(answer)
+        text = block[1] if block else answer
+    lines = textwrap.dedent("    " + text.strip()).strip().splitlines()
+    first, rest = lines[:1], textwrap.dedent("\n".join(lines[1:]))
+    kept = "\n".join([*first, *rest.splitlines()]).strip().strip("\"'").strip()
+    return re.sub(r"\n{3,}", "\n\n", kept).replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _looks_like_code(text: str) -> bool:
+    return re.search(r"^\s*(?:def |class |import |from \w|return\b|assert |@|\w+ = )", text, re.MULTILINE) is not None

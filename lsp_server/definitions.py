@@ -1,0 +1,84 @@
+"""The function or class around a place: where it stands, its header, its docstring. From tree-sitter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from lsp_server.document import Source
+from lsp_server.syntax import Window, indent_of, window
+
+_DEFINITIONS = ("function_definition", "class_definition")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """Lines are 0-based and inclusive. `body_line` is the body's first line, on the header's own in one-liners.
+
+    `docstring` is the lines of the docstring that it has already.
+    """
+
+    name: str
+    first_line: int
+    last_line: int
+    body_line: int
+    body_indent: str
+    is_one_liner: bool
+    docstring: tuple[int, int] | None = None
+
+
+def definition_at(source: Source, line: int) -> Definition | None:
+    """The innermost definition that a line belongs to, header and decorators included."""
+    view = window(source, line)
+    text = source.line(line)
+    node = view.node_at(line, len(indent_of(text)))
+    while node is not None and not _definition_of(node):
+        node = node.parent
+    found = _definition_of(node) if node is not None else None
+    return _described(source, view, found) if found is not None else None
+
+
+def top_level_names(source: Source, first: int, last: int) -> list[str]:
+    """Names of the functions and classes whose headers begin at column 0 in some lines."""
+    view = window(source, first, after=max(1, last - first + 1))
+    names: list[str] = []
+    for child in view.tree.root_node.children:
+        node = _definition_of(child)
+        if node is not None and first <= view.line_number(child) <= last:
+            names.append(_name(node))
+    return names
+
+
+def _definition_of(node: Node) -> Node | None:
+    if node.type == "decorated_definition":
+        return node.child_by_field_name("definition")
+    return node if node.type in _DEFINITIONS else None
+
+
+def _described(source: Source, view: Window, node: Node) -> Definition | None:
+    body = node.child_by_field_name("body")
+    if body is None:
+        return None
+    outer = node.parent if node.parent is not None and node.parent.type == "decorated_definition" else node
+    header_line, body_line = view.line_number(node), view.line_number(body)
+    first = body.children[0] if body.children else None
+    docstring = None
+    if first is not None and first.type == "expression_statement" and first.children[0].type == "string":
+        docstring = (view.line_number(first), view.last_line_number(first))
+    colon = next((child for child in node.children if child.type == ":"), None)
+    is_one_liner = colon is not None and view.line_number(colon) == body_line
+    return Definition(
+        name=_name(node),
+        first_line=view.line_number(outer),
+        last_line=view.last_line_number(node),
+        body_line=body_line,
+        body_indent=indent_of(source.line(body_line if not is_one_liner else header_line)),
+        is_one_liner=is_one_liner,
+        docstring=docstring,
+    )
+
+
+def _name(node: Node) -> str:
+    name = node.child_by_field_name("name")
+    return name.text.decode() if name is not None and name.text is not None else ""

@@ -1,0 +1,134 @@
+"""Commands about the model and about answers at a place; see the table in docs/protocol.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any
+
+from lsprotocol import types
+
+from lsp_server import messages
+from lsp_server.choice import choose
+from lsp_server.errors import KodopisError
+from lsp_server.features.arguments import Argument
+from lsp_server.features.edits import edit_document
+from lsp_server.features.inline_completion import item
+from lsp_server.offer import Offer
+from lsp_server.server import KodopisServer
+from lsp_server.suggest import variants as different_answers
+from models.catalog import Catalog
+from models.errors import ModelError
+from models.store import Store
+
+Raw = Mapping[str, Any]
+Token = types.ProgressToken | None
+
+
+async def variants(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, list[types.InlineCompletionItem]]:
+    """Different answers for a place."""
+    argument = Argument("kodopis.variants", raw)
+    document = ls.python_document(argument.uri)
+    place = document.place(argument.position)
+    served = await ls.engines.served(may_ask=True)
+    cells = ls.documents.earlier_cells(document.uri)
+    question = ls.scheduler.question(document, place, is_automatic=False, cells=cells)
+    is_warm = ls.scheduler.is_warm(document.uri, place.line)
+    version, items = document.version, []
+    async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
+        with ls.engines.thinking(served):
+            async with aclosing(different_answers(served, question, argument.count, is_warm=is_warm)) as answers:
+                async for answer in answers:
+                    ls.statistics.count(answer)
+                    insertion = answer.plan.insertion
+                    items.append(item(document, Offer(insertion.line, insertion.replace_end, answer.text)))
+    if document.version != version:
+        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
+    return {"items": items}
+
+
+async def write(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
+    """Code for the instruction at a place, put into the file."""
+    argument = Argument("kodopis.write", raw)
+    document = ls.python_document(argument.uri)
+    place = document.place(argument.position)
+    cells = ls.documents.earlier_cells(document.uri)
+    async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
+        offer = await ls.scheduler.suggest(document, place, is_automatic=False, cells=cells)
+    if offer is None:
+        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    edit = types.TextEdit(document.span(offer.start, offer.end), offer.text)
+    applied = await edit_document(ls, document, [edit], messages.ACTION_WRITE())
+    return {"applied": applied, "code": offer.text}
+
+
+async def status(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
+    """What the status item shows."""
+    found = ls.editor.status.to_json()
+    if not found["model"]:
+        try:
+            choice = await asyncio.to_thread(choose, ls.engines.settings)
+        except (KodopisError, ModelError) as error:
+            return {**found, "state": "error", "message": str(error)}
+        found |= {"model": choice.title, "remote": choice.is_remote}
+    return found
+
+
+async def models(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
+    """The catalog, and which of it is here."""
+    settings = ls.engines.settings
+
+    def listed() -> list[dict[str, Any]]:
+        catalog, store = Catalog.load(), Store()
+        current = "" if settings.endpoint else choose(settings).model_id
+        return [
+            {
+                "id": entry.id,
+                "title": entry.title,
+                "installed": store.is_installed(entry),
+                "current": entry.id == current,
+                "sizeBytes": entry.size_bytes,
+                "licence": entry.licence,
+            }
+            for entry in catalog.entries
+        ]
+
+    return {"models": await asyncio.to_thread(listed)}
+
+
+async def download(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, bool]:
+    """Fetch a model; the user has just asked for it."""
+    return {"installed": await ls.engines.fetch(Argument("kodopis.download", raw).text("model"))}
+
+
+async def stop_engine(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, bool]:
+    """End the engine, for every window."""
+    ls.scheduler.close()
+    return {"stopped": await ls.engines.stop()}
+
+
+async def restart_engine(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, bool]:
+    """End the engine and start it again."""
+    ls.scheduler.close()
+    await ls.engines.stop()
+    await ls.engines.served(may_ask=True)
+    return {"restarted": True}
+
+
+async def statistics(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, float]:
+    """What this session did."""
+    counted = ls.statistics
+    return {
+        "shown": counted.shown,
+        "accepted": counted.accepted,
+        "tokens": counted.tokens,
+        "tokensPerSecond": round(counted.tokens_per_s, 1),
+        "cacheHits": ls.scheduler.cache_hits,
+    }
+
+
+def _this() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task

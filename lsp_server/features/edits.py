@@ -1,0 +1,48 @@
+"""Sending edits to the editor, so that none lands in a text that it was not made for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.uris import from_fs_path
+
+from lsp_server.server import KodopisServer
+from lsp_server.workspace import LineDocument
+
+
+async def edit_document(ls: KodopisServer, document: LineDocument, edits: list[types.TextEdit], label: str) -> bool:
+    """Change an open document at the version that the server knows; whether the editor did."""
+    if ls.editor.versions_edits:
+        identifier = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
+        edit = types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, edits)])
+    else:
+        edit = types.WorkspaceEdit(changes={document.uri: edits})
+    return await ls.editor.apply(edit, label)
+
+
+async def add_to_file(ls: KodopisServer, path: Path, text: str, label: str) -> bool:
+    """Append to a file, which is made where it is not there; whether the editor did."""
+    uri = from_fs_path(str(path))
+    assert uri is not None
+    document = ls.documents.get_text_document(uri)
+    assert isinstance(document, LineDocument)
+    if ls.documents.opened(uri) is None and not await asyncio.to_thread(path.exists):
+        return await _create(ls, uri, text, label)
+    line = len(document.lines) - 1
+    last = document.lines[line]
+    end = types.Position(line, document.position_codec.client_num_units(last))
+    gap = "\n" if not last else "\n\n"
+    return await edit_document(ls, document, [types.TextEdit(types.Range(end, end), f"{gap}\n{text}")], label)
+
+
+async def _create(ls: KodopisServer, uri: str, text: str, label: str) -> bool:
+    start = types.Range(types.Position(0, 0), types.Position(0, 0))
+    content = [types.TextEdit(start, text)]
+    if not ls.editor.creates_files:
+        return await ls.editor.apply(types.WorkspaceEdit(changes={uri: content}), label)
+    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=None)
+    made = types.CreateFile(uri=uri, options=types.CreateFileOptions(ignore_if_exists=True))
+    edit = types.WorkspaceEdit(document_changes=[made, types.TextDocumentEdit(identifier, content)])
+    return await ls.editor.apply(edit, label)

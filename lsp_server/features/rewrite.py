@@ -1,0 +1,176 @@
+"""`kodopis.fix`, `kodopis.docstring`, `kodopis.tests`: code that is asked for in a conversation, as edits."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from collections.abc import Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.uris import to_fs_path
+
+from lsp_server import messages
+from lsp_server.converse import (
+    DOCSTRING,
+    FIX,
+    PROBLEMS,
+    TESTS,
+    code_in,
+    converse,
+    docstring_in,
+    first_lines,
+)
+from lsp_server.definitions import Definition, definition_at, top_level_names
+from lsp_server.document import Place
+from lsp_server.errors import KodopisError
+from lsp_server.features.arguments import Argument
+from lsp_server.features.edits import add_to_file, edit_document
+from lsp_server.server import KodopisServer
+from lsp_server.syntax import count_errors, indent_of
+from lsp_server.workspace import LineDocument
+
+Raw = Mapping[str, Any]
+Token = types.ProgressToken | None
+
+
+async def fix(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
+    """Rewrite the selected lines so that what the diagnostics say is mended; nothing that breaks the file's syntax."""
+    argument = Argument("kodopis.fix", raw)
+    document = ls.python_document(argument.uri)
+    first, last = _lines_of(document, argument.range)
+    if argument.range.start == argument.range.end:
+        around = definition_at(document.snapshot(), first)
+        first, last = (around.first_line, around.last_line) if around else (first, last)
+    code = _text_of(document, first, last)
+    if not code.strip():
+        raise KodopisError("nothing_selected", messages.NOTHING_SELECTED)
+    listed = "\n".join(f"- {problem}" for problem in argument.diagnostics)
+    question = FIX.format(problems=PROBLEMS.format(listed=listed) if listed else "", code=textwrap.dedent(code))
+    answer = await _whole_answer(ls, document, question, code, token)
+    indent = _common_indent(code)
+    fixed = textwrap.indent(code_in(answer), indent)
+    if not fixed.strip() or count_errors(textwrap.dedent(fixed)) > count_errors(textwrap.dedent(code)):
+        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    if fixed == code:
+        return {"applied": False, "code": fixed}
+    return await _replace(ls, document, (first, last), fixed, messages.ACTION_FIX())
+
+
+async def docstring(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
+    """Write the docstring of the function or class at a place, or write it anew."""
+    argument = Argument("kodopis.docstring", raw)
+    document = ls.python_document(argument.uri)
+    found = definition_at(document.snapshot(), document.place(argument.position).line)
+    if found is None or found.is_one_liner:
+        raise KodopisError("no_function_here", messages.NO_FUNCTION_HERE)
+    code = textwrap.dedent(_text_of(document, found.first_line, found.last_line))
+    answer = await _whole_answer(ls, document, DOCSTRING.format(code=code), code, token)
+    text = docstring_in(answer)
+    if not text:
+        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    return await _put_docstring(ls, document, found, text)
+
+
+async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
+    """Write tests for the selected functions into `test_<module>.py` beside the file."""
+    argument = Argument("kodopis.tests", raw)
+    document = ls.python_document(argument.uri)
+    path = Path(to_fs_path(document.uri) or document.path)
+    first, last = _lines_of(document, argument.range)
+    source = document.snapshot()
+    names = top_level_names(source, first, last)
+    if not names:
+        around = definition_at(source, first)
+        while around is not None and indent_of(source.line(around.first_line)):
+            around = definition_at(source, around.first_line - 1)
+        if around is None:
+            raise KodopisError("no_function_here", messages.NO_FUNCTION_HERE)
+        names, first, last = [around.name], around.first_line, around.last_line
+    code = _text_of(document, first, last)
+    question = TESTS.format(module=path.stem, names=", ".join(names), code=code)
+    answer = code_in(await _whole_answer(ls, document, question, code, token))
+    made = _valid_tests(answer, f"from {path.stem} import {', '.join(names)}")
+    if not made:
+        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    applied = await add_to_file(ls, path.with_name(f"test_{path.stem}.py"), made, messages.ACTION_TESTS())
+    return {"applied": applied, "code": made}
+
+
+async def _whole_answer(ls: KodopisServer, document: LineDocument, question: str, code: str, token: Token) -> str:
+    """Ask, and wait for the end. The document must not change meanwhile: the edit is made for its lines.
+
+    Raises:
+        KodopisError: `too_long` where the code does not fit, `document_changed`.
+    """
+    served = await ls.engines.served(may_ask=True)
+    _, n_seen, n_lines = await first_lines(served, code)
+    if n_seen < n_lines:
+        raise KodopisError("too_long", messages.SELECTION_TOO_LONG, read=n_seen)
+    version = document.version
+    this = asyncio.current_task()
+    assert this is not None
+    text = ""
+    async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=this.cancel):
+        with ls.engines.thinking(served):
+            async with aclosing(converse(served, question, document=f"rewrite:{document.uri}")) as answer:
+                async for said in answer:
+                    text = said.text
+    if document.version != version or ls.documents.opened(document.uri) is not document:
+        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
+    return text
+
+
+async def _replace(
+    ls: KodopisServer, document: LineDocument, lines: tuple[int, int], text: str, label: str
+) -> dict[str, Any]:
+    first, last = lines
+    text = text.replace("\n", document.snapshot().newline)
+    end = Place(last, len(document.lines[last].rstrip("\r\n")))
+    edit = types.TextEdit(document.span(Place(first, 0), end), text)
+    return {"applied": await edit_document(ls, document, [edit], label), "code": text}
+
+
+async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Definition, text: str) -> dict[str, Any]:
+    quoted = f'"""{text}"""' if "\n" not in text else f'"""{text}\n"""'
+    if text.endswith(('"', "\\")) and "\n" not in text:
+        quoted = f'"""{text} """'
+    code = textwrap.indent(quoted, found.body_indent, lambda line: bool(line.strip()))
+    label = messages.ACTION_DOCSTRING()
+    if found.docstring is not None:
+        return await _replace(ls, document, found.docstring, code, label)
+    newline = document.snapshot().newline
+    code = code.replace("\n", newline)
+    start = document.position(Place(found.body_line, 0))
+    edit = types.TextEdit(types.Range(start, start), code + newline)
+    return {"applied": await edit_document(ls, document, [edit], label), "code": code}
+
+
+def _valid_tests(code: str, imports: str) -> str:
+    """Whole tests only: what the token limit cut off is dropped; the import stands where the model left it out."""
+    lines = code.splitlines()
+    while lines and count_errors("\n".join(lines)):
+        lines.pop()
+    text = "\n".join(lines).strip("\n")
+    if "def test_" not in text:
+        return ""
+    return text + "\n" if imports.split(" import ", 1)[0] + " import" in text else f"{imports}\n\n\n{text}\n"
+
+
+def _lines_of(document: LineDocument, span: types.Range) -> tuple[int, int]:
+    """The whole lines of a range; a range that ends at a line's begin does not hold that line."""
+    start, end = document.place(span.start), document.place(span.end)
+    last = end.line - 1 if end.column == 0 and end.line > start.line else end.line
+    return start.line, last
+
+
+def _text_of(document: LineDocument, first: int, last: int) -> str:
+    """Whole lines, with \\n between them and none at the end."""
+    return "\n".join(line.rstrip("\r\n") for line in document.lines[first : last + 1])
+
+
+def _common_indent(code: str) -> str:
+    lines = [line for line in code.splitlines() if line.strip()]
+    return min((indent_of(line) for line in lines), key=len, default="")

@@ -198,16 +198,23 @@ class Gguf:
 
     def log_probs(self, tokens: Sequence[int]) -> NDArray[np.float64]:
         """The log-probability (natural) of each token after the first, given those before it: `[n - 1]`."""
-        found: list[NDArray[np.float64]] = []
+        return self.score(tokens)[0]
+
+    def score(self, tokens: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """As `log_probs`, and whether each token was the most probable one."""
+        found: list[NDArray[np.float64]] = [np.zeros(0)]
+        first: list[NDArray[np.bool_]] = [np.zeros(0, np.bool_)]
         position = 0
         for logits in self.logits(tokens):
-            following = np.asarray(tokens[position + 1 : position + 1 + len(logits)])
+            following = np.asarray(tokens[position + 1 : position + 1 + len(logits)], dtype=np.intp)
             rows = logits[: len(following)]
-            top = rows.max(axis=1)
+            top = rows.max(axis=1, initial=-np.inf)
             total = np.log(np.exp(rows - top[:, None]).sum(axis=1, dtype=np.float64)) + top
-            found.append(rows[np.arange(len(following)), following] - total)
+            chosen = rows[np.arange(len(following)), following]
+            found.append(chosen - total)
+            first.append(chosen >= top)
             position += len(logits)
-        return np.concatenate(found) if found else np.zeros(0)
+        return np.concatenate(found), np.concatenate(first)
 
     def generate(
         self,

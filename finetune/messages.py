@@ -16,12 +16,16 @@ RECIPE_INVALID = Message(
     ru="Ошибки в рецепте «{name}», исправьте их:\n{mistakes}",
     en='Mistakes in the recipe "{name}", correct them:\n{mistakes}',
 )
-UNKNOWN_KEY = Message(ru="{where}: неизвестный ключ {key!r}, есть {known}", en="{where}: unknown key {key!r}, {known} exist")
+UNKNOWN_KEY = Message(
+    ru="{where}: неизвестный ключ {key!r}, есть {known}", en="{where}: unknown key {key!r}, {known} exist"
+)
 MISSING_KEY = Message(ru="{where}: нет ключа {key!r}", en="{where}: the key {key!r} is missing")
 WRONG_TYPE = Message(
     ru="{where}: ожидается {expected}, а не {value!r}", en="{where}: {expected} is expected, not {value!r}"
 )
-OUT_OF_RANGE = Message(ru="{where}: {value!r} не годится, нужно {wanted}", en="{where}: {value!r} will not do, {wanted}")
+OUT_OF_RANGE = Message(
+    ru="{where}: {value!r} не годится, нужно {wanted}", en="{where}: {value!r} will not do, {wanted}"
+)
 GGUF_CANNOT_CARRY = Message(
     ru="{where}: адаптер GGUF этого не хранит ({what}); {way_out}",
     en="{where}: a GGUF adapter cannot carry this ({what}); {way_out}",
@@ -70,7 +74,8 @@ NO_EOS = Message(
     "another prompt_format.",
 )
 DATA_MISSING = Message(
-    ru="Файла с данными {path} нет; проверьте путь в рецепте.", en="There is no data file {path}; check the recipe's path."
+    ru="Файла с данными {path} нет; проверьте путь в рецепте.",
+    en="There is no data file {path}; check the recipe's path.",
 )
 DATA_EMPTY = Message(
     ru="В наборе {path} не осталось ни одной строки ({dropped} отброшено); проверьте файл и столбцы.",
@@ -81,10 +86,12 @@ COLUMNS_MISSING = Message(
     en="{path}, row {row}, has no task and answer columns (it has: {found}); name them in sources.columns.",
 )
 NOT_UTF8 = Message(
-    ru="Строка {row} в {path} не в UTF-8; перекодируйте файл.", en="Line {row} of {path} is not UTF-8; re-encode the file."
+    ru="Строка {row} в {path} не в UTF-8; перекодируйте файл.",
+    en="Line {row} of {path} is not UTF-8; re-encode the file.",
 )
 NOT_JSON = Message(
-    ru="Строка {row} в {path} не JSON ({reason}); исправьте её.", en="Line {row} of {path} is not JSON ({reason}); correct it."
+    ru="Строка {row} в {path} не JSON ({reason}); исправьте её.",
+    en="Line {row} of {path} is not JSON ({reason}); correct it.",
 )
 BREAKS_TEMPLATE = Message(
     ru="Строка {row} в {path} ломает шаблон {template}: {reason}; исправьте её или удалите.",
@@ -129,4 +136,14 @@ STAGE_NOT_DONE = Message(
 EVAL_DATA_MISSING = Message(
     ru="Нет данных для оценки «{name}»; укажите их папку в переменной KODOPIS_EVAL_DATA.",
     en='The evaluation data "{name}" are missing; name their folder in KODOPIS_EVAL_DATA.',
+)
+SUMMARY_LINE = Message(ru="{stage} {what}  {folder}", en="{stage} {what}  {folder}")
+SUMMARY_DONE = Message(ru="готово за {seconds} с", en="done in {seconds} s")
+SUMMARY_SKIPPED = Message(ru="уже готово", en="up to date")
+UNKNOWN_GPU = Message(
+    ru="Видеокарты «{name}» в списке нет; есть: {known}.", en='The GPU "{name}" is not known; {known} are.'
+)
+NO_BASE_FOR_ADAPTER = Message(
+    ru="Неизвестно, на какой базе обучен {path}; укажите папку с её config.json через --base.",
+    en="The base of {path} is not known; give the folder with its config.json by --base.",
 )

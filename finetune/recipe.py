@@ -26,7 +26,9 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2's numbers: PyYAML reads `2e-4` as text."""
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class EvaluateSection:
     task_limit: int = 50
     task_backend: Literal["gguf", "hf"] = "gguf"
     pass_at_k: bool = True
+    through_server: bool = True
     samples: int = 1
     problems: int = 0
     answer_tokens: int = 384

@@ -122,7 +122,11 @@ def _sentencepiece_tokenizer(folder: Path, texts: list[str]) -> PreTrainedTokeni
     )
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in ("<unk>", "<s>", "</s>")])
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="</s>"  # noqa: S106
+        tokenizer_object=core,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="</s>",  # noqa: S106
     )
     tokenizer.chat_template = _ZEPHYR_TEMPLATE
     return tokenizer
@@ -160,7 +164,9 @@ def _mark_tokenizer(folder: Path, kind: str) -> None:
 
 
 def _pretrain(model: Any, tokenizer: PreTrainedTokenizerFast, texts: list[str], seed: int) -> None:
-    ids = torch.tensor([i for text in texts for i in [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]])
+    ids = torch.tensor(
+        [i for text in texts for i in [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]]
+    )
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     threads = torch.get_num_threads()

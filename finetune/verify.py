@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from finetune.base import Base, load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
-from finetune.data.render import segment_ids
+from finetune.data.render import render, segment_ids, tokenize
 from finetune.data.rows import Row
-from finetune.data.render import render, tokenize
 from finetune.errors import FinetuneError
 from finetune.export.convert import convert_model
 from finetune.export.stage import adapter_name, f16_name, quantised_name
@@ -99,9 +98,7 @@ def _boundary_counts(run: Run, tokenizer: Any, model: Gguf) -> tuple[tuple[int, 
 
 def _template_checks(run: Run, base: Base, model: Gguf) -> list[Check]:
     hashes = template_hashes(run, load_tokenizer(base), model.chat_template)
-    return [
-        Check(f"template: {name}", f"{a[:12]} / {b[:12]}", "equal", a == b) for name, (a, b) in hashes.items()
-    ]
+    return [Check(f"template: {name}", f"{a[:12]} / {b[:12]}", "equal", a == b) for name, (a, b) in hashes.items()]
 
 
 def _exact_checks(run: Run, base: Base, rows: Sequence[dict[str, Any]], folder: Path) -> list[Check]:

@@ -88,7 +88,12 @@ def _check_text(row: Row, prompt: Prompt, completion: str, prompt_format: str) -
         if marker in completion or marker in row.instruction:
             reason = repr(marker)
             raise FinetuneError(
-                "breaks-template", BREAKS_TEMPLATE, row=row.number, path=row.source, template=prompt_format, reason=reason
+                "breaks-template",
+                BREAKS_TEMPLATE,
+                row=row.number,
+                path=row.source,
+                template=prompt_format,
+                reason=reason,
             )
 
 

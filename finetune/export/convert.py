@@ -36,7 +36,16 @@ def convert_model(folder: Path, target: Path, *, name: str = "", kind: str = "f1
     Raises:
         FinetuneError: `converter-failed`, `out-of-memory`, and what fetching the converters raises.
     """
-    _run("convert_hf_to_gguf.py", pre_tokenizer, target, str(folder), "--outtype", kind, "--model-name", name or folder.name)
+    _run(
+        "convert_hf_to_gguf.py",
+        pre_tokenizer,
+        target,
+        str(folder),
+        "--outtype",
+        kind,
+        "--model-name",
+        name or folder.name,
+    )
 
 
 def convert_adapter(adapter: Path, base: Path, target: Path, *, kind: str = "f16") -> None:

@@ -48,7 +48,9 @@ def run(run: Run, folder: Path) -> None:
     convert_model(merged, folder / f16_name(run), name=title, pre_tokenizer=base.pre_tokenizer)
     convert_adapter(run.folder("train") / "adapter", base.tokenizer, folder / adapter_name(run))
     if base.folder is not None:
-        convert_model(base.folder, folder / "base-f16.gguf", name=run.recipe.model.base, pre_tokenizer=base.pre_tokenizer)
+        convert_model(
+            base.folder, folder / "base-f16.gguf", name=run.recipe.model.base, pre_tokenizer=base.pre_tokenizer
+        )
     weights = _imatrix(run)
     np.savez(folder / "imatrix.npz", **weights)  # type: ignore[arg-type]
     for kind in run.recipe.export.quantise:

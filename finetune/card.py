@@ -66,6 +66,7 @@ def card_text(run: Run, entry: Mapping[str, Any]) -> str:
     data = _read(run, "data", "summary.json")
     train = _read(run, "train", "summary.json")
     merge = _read(run, "merge", "summary.json")
+    losses = merge["held_out_loss"]
     licences = sorted({source.licence for source in recipe.data.sources})
     front = front_matter({"language": ["ru", "en"], "license": recipe.model.licence, "base_model": recipe.model.base})
     requantised = open_base(run).is_requantised
@@ -81,9 +82,10 @@ def card_text(run: Run, entry: Mapping[str, Any]) -> str:
         f"seed {recipe.seed}, replay {recipe.data.replay_fraction:g}, KL to the base {recipe.train.kl_to_base:g}",
         f"- Rows: {data['rows']['train']} to learn ({data['completion_tokens']['train']:,} tokens with loss), "
         f"{data['rows']['validation']} to validate, {data['rows']['test']} to test",
-        f"- Held-out loss {train['best_held_out_loss']:.4f} (step {train['best_step']}); merged on path "
-        f"{merge['chosen']}: {merge['held_out_loss'][merge['chosen']]:.4f}",
-        f"- The stop token is the first choice where an answer ends in {train['stop_token']['top1']:.0%} of held-out rows",
+        f"- Held-out loss per token {losses['adapter_on_training_base']:.4f} (step {train['best_step']}); merged on "
+        f"path {merge['chosen']} {losses[merge['chosen']]:.4f}, cast to fp16 {losses['after_cast_to_fp16']:.4f}",
+        f"- The stop token is the first choice where an answer ends in "
+        f"{train['stop_token']['top1']:.0%} of held-out rows",
         "\n## Files\n",
         _files(run),
         "\n## Parity with what was trained\n",

@@ -21,7 +21,7 @@ def locate(base: str) -> Path:
     given = Path(name)
     if given.is_file():
         return given
-    entry = Catalog.load().get(name)
+    entry = Catalog.load().resolve(name)
     store = Store()
     if not store.is_installed(entry):
         raise FinetuneError("base-missing", BASE_MISSING, base=base, name=name)

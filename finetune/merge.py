@@ -62,7 +62,7 @@ def _paths(base: Base, precision: str) -> list[str]:
 def _adapter_loss(base: Base, adapter: Path, precision: str, examples: Sequence[dict[str, Any]]) -> float:
     model = PeftModel.from_pretrained(load_model(base, precision), adapter)
     attach(model.get_base_model())
-    return held_out_loss(model, examples)
+    return float(held_out_loss(model, examples))
 
 
 def _merge(base: Base, adapter: Path, path: str, precision: str) -> Any:
@@ -98,4 +98,4 @@ def _save(merged: Any, base: Base, folder: Path, examples: Sequence[dict[str, An
             shutil.copyfile(source, folder / name)
     saved = load_model(dataclasses.replace(base, folder=folder, gguf=None), "fp32")
     attach(saved)
-    return held_out_loss(saved, examples)
+    return float(held_out_loss(saved, examples))

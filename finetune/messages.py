@@ -99,7 +99,7 @@ BREAKS_TEMPLATE = Message(
 )
 TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
-    en="The set has {rows} rows and {held_out} are asked for validation and test; lower data.validation_rows, test_rows.",
+    en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",
 )
 SDIST_UNREACHABLE = Message(
     ru="Исходники llama-cpp-python {version} не скачиваются ({reason}); положите их архив в {cache}.",

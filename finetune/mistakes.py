@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from finetune.recipe import Recipe
 
 _LEADERBOARD = frozenset({"arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2", "winogrande", "gsm8k"})
-_PERPLEXITY = frozenset({"own", "code", "code_alpaca", "code_alpaca_no_python", "wikitext"})
+_PERPLEXITY = ("own", "code", "code_alpaca", "code_alpaca_no_python", "wikitext")
 
 
 def type_mistakes(kind: type, value: Mapping[str, Any], where: str = "") -> list[str]:
@@ -34,7 +35,7 @@ def type_mistakes(kind: type, value: Mapping[str, Any], where: str = "") -> list
     return mistakes
 
 
-def _mismatch(hint: Any, value: Any, where: str) -> list[str]:
+def _mismatch(hint: Any, value: Any, where: str) -> list[str]:  # noqa: PLR0911 - one return a form of type
     """What keeps `value` from being of type `hint`; empty where it is."""
     origin = get_origin(hint)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -94,7 +95,7 @@ def check_values(recipe: Recipe) -> list[str]:
         ("train.save_every", train.save_every, "k · train.eval_every", lambda v: v % max(train.eval_every, 1) == 0),
         ("verify.prompts", recipe.verify.prompts, "≥ 200", lambda v: v >= 200),
         ("evaluate.tasks", recipe.evaluate.tasks, " | ".join(sorted(_LEADERBOARD)), lambda v: set(v) <= _LEADERBOARD),
-        ("evaluate.perplexity", recipe.evaluate.perplexity, " | ".join(sorted(_PERPLEXITY)), lambda v: set(v) <= _PERPLEXITY),
+        ("evaluate.perplexity", recipe.evaluate.perplexity, ", ".join(_PERPLEXITY), {*_PERPLEXITY}.issuperset),
     ]  # fmt: skip
     found = [OUT_OF_RANGE(where=w, value=v, wanted=wanted) for w, v, wanted, holds in checks if not holds(v)]
     return found + _gguf_mistakes(recipe)
@@ -115,4 +116,4 @@ def _gguf_mistakes(recipe: Recipe) -> list[str]:
 
 def _rslora_alpha(recipe: Recipe) -> int:
     """The plain alpha that acts as rsLoRA's alpha / sqrt(r) would."""
-    return round(recipe.lora.alpha * recipe.lora.r**0.5)
+    return round(recipe.lora.alpha * math.sqrt(recipe.lora.r))

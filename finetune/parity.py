@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from finetune.llama import Gguf
 
-# What breaks tokenizers: ё and й in two forms, mixed scripts, indentation, emoji, rare scripts, spaces, digits, names of
-# special tokens in plain text.
+# What breaks tokenizers: ё and й in two forms, mixed scripts, indentation, emoji, rare scripts, spaces, digits, names
+# of special tokens in plain text.
 _PROBES = (
     "Привет, мир!",
     "Съешь ещё этих мягких французских булок, да выпей чаю",
@@ -39,7 +39,7 @@ _PROBES = (
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike two models are. `kld` is mean KL(a ‖ b) in nats per position; `top1` the share of equal first choices."""
+    """How alike two models are: `kld` is mean KL(a ‖ b) in nats a position, `top1` the share of equal first choices."""
 
     kld: float
     kld_max: float

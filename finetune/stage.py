@@ -12,7 +12,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import time
@@ -130,7 +129,7 @@ def write_json(path: Path, value: object) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it."""
     scratch = path.with_name(path.name + ".new")
     scratch.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(scratch, path)
+    scratch.replace(path)
 
 
 def file_hash(path: Path) -> str:
@@ -183,7 +182,7 @@ def _open_partial(partial: Path, key: str, *, resumable: bool, fresh: bool) -> N
         if resumable and not same and not fresh and (partial / "checkpoints").exists():
             raise FinetuneError("foreign-checkpoint", FOREIGN_CHECKPOINT, path=partial)
         if resumable and not same and fresh:
-            os.replace(partial, _free_name(partial))
+            partial.replace(_free_name(partial))
         elif not (resumable and same) or fresh:
             shutil.rmtree(partial)
     partial.mkdir(parents=True, exist_ok=True)
@@ -205,8 +204,8 @@ def _put_in_place(partial: Path, final: Path) -> None:
     old = final.with_name(f"{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
-        os.replace(final, old)
-    os.replace(partial, final)
+        final.replace(old)
+    partial.replace(final)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""One template everywhere: what the data were rendered with, what the tokenizer and the GGUF file carry, what is served.
+"""One template everywhere: what data were rendered with, what the tokenizer and the GGUF file carry, what is served.
 
 A Jinja template in a tokenizer or a GGUF is compared by what it writes for a probe conversation.
 """

@@ -1,7 +1,7 @@
 """Two very small models made on the spot, for trying every stage in minutes without a download.
 
-Owns: a Mistral with a SentencePiece vocabulary (as Zephyr's) and a Qwen2 with a byte-level BPE one. Both are trained for
-a few steps on the text of the smoke set, so that quantising and adapting them changes something that can be measured.
+Owns: a Mistral with a SentencePiece vocabulary (as Zephyr's) and a Qwen2 with a byte-level BPE one. Both are trained
+for a few steps on the text of the smoke set, so that quantising and adapting them changes what can be measured.
 """
 
 from __future__ import annotations
@@ -55,13 +55,14 @@ def make(kind: str, folder: Path, seed: int) -> None:
     model: Any
     if kind == "mistral":
         tokenizer = _sentencepiece_tokenizer(folder, texts)
-        config = MistralConfig(hidden_size=256, intermediate_size=512, **_shape(tokenizer), sliding_window=None)
-        model = MistralForCausalLM(config)
+        model = MistralForCausalLM(
+            MistralConfig(hidden_size=256, intermediate_size=512, **_shape(tokenizer), sliding_window=None)
+        )
     else:
         # 96 columns are not divisible by 256, as Qwen2.5-0.5B's 896 are not: "q4_k_m" falls back to other types.
         tokenizer = _bpe_tokenizer(texts)
-        config = Qwen2Config(hidden_size=96, intermediate_size=256, **_shape(tokenizer), tie_word_embeddings=True)
-        model = Qwen2ForCausalLM(config)
+        shape = _shape(tokenizer)
+        model = Qwen2ForCausalLM(Qwen2Config(hidden_size=96, intermediate_size=256, **shape, tie_word_embeddings=True))
     tokenizer.save_pretrained(folder)
     _mark_tokenizer(folder, kind)
     _pretrain(model, tokenizer, texts, seed)
@@ -123,9 +124,9 @@ def _sentencepiece_tokenizer(folder: Path, texts: list[str]) -> PreTrainedTokeni
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in ("<unk>", "<s>", "</s>")])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
-        unk_token="<unk>",
-        bos_token="<s>",
-        eos_token="</s>",
+        unk_token="<unk>",  # noqa: S106 - a name in a vocabulary
+        bos_token="<s>",  # noqa: S106
+        eos_token="</s>",  # noqa: S106
         pad_token="</s>",  # noqa: S106
     )
     tokenizer.chat_template = _ZEPHYR_TEMPLATE

@@ -55,7 +55,7 @@ class TaskResult:
     note: str = ""
 
 
-class GgufLM(LM):  # type: ignore[misc]
+class GgufLM(LM):
     """A GGUF file as the harness wants a model: log-likelihoods of continuations, and greedy text."""
 
     def __init__(self, model: Gguf) -> None:

@@ -100,4 +100,4 @@ def _run(script: str, pre_tokenizer: str, target: Path, *arguments: str) -> None
         if "No space left" in reason:
             raise OSError(28, "No space left on device")
         raise FinetuneError("converter-failed", CONVERTER_FAILED, reason=reason, log=log)
-    os.replace(scratch, target)
+    scratch.replace(target)

@@ -18,7 +18,7 @@ from finetune.stage import write_json
 _MARK = "whole.json"
 
 
-class MarkWhole(TrainerCallback):  # type: ignore[misc]
+class MarkWhole(TrainerCallback):
     """Marks a checkpoint once all of it is written: what kill -9 left half done bears no mark."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -28,7 +28,7 @@ class MarkWhole(TrainerCallback):  # type: ignore[misc]
             write_json(folder / _MARK, {"step": state.global_step})
 
 
-class DrawCurves(TrainerCallback):  # type: ignore[misc]
+class DrawCurves(TrainerCallback):
     """Redraws `loss.png` at each evaluation."""
 
     def __init__(self, picture: Path) -> None:
@@ -40,7 +40,7 @@ class DrawCurves(TrainerCallback):  # type: ignore[misc]
             draw_curves(state.log_history, self.picture)
 
 
-class Measure(TrainerCallback):  # type: ignore[misc]
+class Measure(TrainerCallback):
     """Seconds spent in training steps alone, without evaluation, saving and loading."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ class _HeadLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd passes by position
         context: Any, hidden: Tensor, weight: Tensor, labels: Tensor, reference: Tensor | None, beta: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gradient = torch.empty_like(hidden)

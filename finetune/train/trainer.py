@@ -14,7 +14,7 @@ from trl import SFTConfig, SFTTrainer
 from finetune.train.head import CompletionLoss, attach
 
 
-class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+class CompletionTrainer(SFTTrainer):
     """SFT over `input_ids` and `labels`. `loss_tokens` counts the positions learned from since the process began."""
 
     def __init__(self, *arguments: Any, kl_to_base: float = 0.0, **options: Any) -> None:

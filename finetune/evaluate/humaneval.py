@@ -22,6 +22,7 @@ from finetune.llama import Gguf
 from finetune.outside import evaluation_file
 from models.prompt import CodeRequest, render_code
 
+_INDENT = "    "
 _ENDS = ("\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\n@", "\n```", "\nassert ")
 
 
@@ -53,7 +54,7 @@ def bare(
     """Let the model write the body after each prompt: the first sample greedily, others at temperature 0.8."""
     answered = []
     for row in tqdm(rows, desc=f"HumanEval, {prompt_format}", unit="problem", leave=False):
-        request = CodeRequest(_docstring_of(row), prefix=row["prompt"], suffix="", indent="    ")
+        request = CodeRequest(_docstring_of(row), prefix=row["prompt"], suffix="", indent=_INDENT)
         prompt = render_code(prompt_format, request)
         tokens = model.tokens_of(prompt.segments)
         texts = []
@@ -85,9 +86,9 @@ async def _ask_server(editor: Any, rows: Sequence[Mapping[str, Any]]) -> list[An
     await editor.start()
     try:
         for row in tqdm(rows, desc="HumanEval, server", unit="problem", leave=False):
-            text = str(row["prompt"]) + "    \n"
+            text = str(row["prompt"]) + _INDENT
             uri = editor.open(text)
-            reply = await editor.complete(uri, text, str(row["prompt"]).count("\n"), 4)
+            reply = await editor.complete(uri, text, text.count("\n"), len(_INDENT))
             editor.close(uri)
             answered.append(Answered(row["task_id"], (_passes(row, reply.document),), reply.inserted))
     finally:

@@ -73,8 +73,8 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
     return CompletionTrainer(
         model=model,
         args=training_arguments(recipe, folder),
-        train_dataset=_dataset(read_split(run, "train")),
-        eval_dataset=_dataset(read_split(run, "validation")),
+        train_dataset=dataset_of(read_split(run, "train")),
+        eval_dataset=dataset_of(read_split(run, "validation")),
         processing_class=load_tokenizer(base),
         callbacks=[
             EarlyStoppingCallback(early_stopping_patience=recipe.train.patience),
@@ -146,7 +146,8 @@ def _name_base(config: Path, base: str) -> None:
     write_json(config, tree | {"base_model_name_or_path": base, "target_modules": sorted(tree["target_modules"])})
 
 
-def _dataset(examples: list[dict[str, Any]]) -> datasets.Dataset:
+def dataset_of(examples: list[dict[str, Any]]) -> datasets.Dataset:
+    """Examples as TRL takes them when the loss mask is made already."""
     return datasets.Dataset.from_list(
         [
             {

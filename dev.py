@@ -1,4 +1,4 @@
-"""One command for each thing a developer or a new user does: `make` calls these, and stands in for none of them.
+"""One command for each thing a developer or a new user does; the Makefile only passes them on.
 
     python dev.py run       set up .venv, fetch the default model, show comments become code
     python dev.py test      set up everything and run all tests
@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 EXTENSION = ROOT / "vscode-extension"
+NEOVIM = ROOT / "neovim-plugin"
 RUN_EXTRAS = "engine"
 TEST_EXTRAS = "engine,dev"
 
@@ -60,26 +61,28 @@ def fetch_model() -> None:
     call(PYTHON, "-m", "models", "get", "qwen2.5-coder-0.5b")
 
 
-def node_packages() -> bool:
-    """Install the extension's npm packages; False where there is no npm."""
+def npm_run(folder: Path, script: str) -> None:
+    """Run one of a folder's npm scripts, its packages installed as its lock file has them."""
     npm = shutil.which("npm")
     if npm is None:
-        return False
-    lock = EXTENSION / "package-lock.json"
-    stamp = EXTENSION / "node_modules" / ".installed"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
-        call(npm, "ci", "--no-audit", "--no-fund", cwd=EXTENSION)
-        stamp.write_text(wanted, encoding="utf-8")
-    return True
-
-
-def npm_run(script: str) -> None:
-    """Run one of the extension's npm scripts."""
-    npm = shutil.which("npm")
-    if npm is None or not node_packages():
         sys.exit("Нужен Node.js 20 или новее с npm. / Node.js 20 or newer with npm is needed.")
-    call(npm, "run", script, cwd=EXTENSION)
+    stamp = folder / "node_modules" / ".installed"
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+        call(npm, "ci", "--no-audit", "--no-fund", cwd=folder)
+        stamp.write_text(wanted, encoding="utf-8")
+    call(npm, "run", script, cwd=folder)
+
+
+def luacheck() -> None:
+    """Lint the Neovim plugin; luacheck comes from the system (Debian: lua-check), so a person may lack it."""
+    program = shutil.which("luacheck")
+    if program is not None:
+        call(program, "--quiet", "--config", NEOVIM / ".luacheckrc", NEOVIM)
+    elif os.environ.get("CI"):
+        sys.exit("luacheck is missing: apt-get install lua-check")
+    else:
+        print("luacheck is missing (Debian: lua-check): the Neovim plugin is not linted", flush=True)
 
 
 def run(_: list[str]) -> None:
@@ -93,18 +96,22 @@ def test(arguments: list[str]) -> None:
     """All tests; more arguments go to pytest."""
     set_up(TEST_EXTRAS)
     fetch_model()
-    if shutil.which("npm"):
-        npm_run("test")
+    if shutil.which("npm") or os.environ.get("CI"):
+        npm_run(EXTENSION, "test")
+    else:
+        print("npm is missing: the extension's own unit tests are skipped", flush=True)
     call(PYTHON, "-m", "pytest", *arguments)
 
 
 def check(_: list[str]) -> None:
-    """Format, lint, types, of Python and of the extension."""
+    """Format, lint, types: of Python, of the VS Code extension, of the Neovim plugin."""
     set_up(TEST_EXTRAS)
     call(PYTHON, "-m", "ruff", "format", "--check", ".")
     call(PYTHON, "-m", "ruff", "check", ".")
     call(PYTHON, "-m", "mypy")
-    npm_run("check")
+    npm_run(EXTENSION, "check")
+    npm_run(NEOVIM / "dev", "check")
+    luacheck()
 
 
 def reformat(_: list[str]) -> None:
@@ -117,7 +124,7 @@ def reformat(_: list[str]) -> None:
 def vsix(_: list[str]) -> None:
     """The VS Code extension as one file."""
     set_up(TEST_EXTRAS)
-    npm_run("package")
+    npm_run(EXTENSION, "package")
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {

@@ -30,8 +30,8 @@ class Editor:
         self.lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
         self.version = 0
         self.shown = ""
-        self.client.feature("kodopis/partial")(self._grow)
-        self.client.feature(types.WINDOW_SHOW_MESSAGE)(self._say)
+        self.client.feature("kodopis/partial")(lambda partial: self._print_up_to(partial.text))
+        self.client.feature(types.WINDOW_SHOW_MESSAGE)(lambda said: print(said.message, file=sys.stderr))
 
     async def start(self) -> None:
         """Start the server and open the document."""
@@ -95,15 +95,9 @@ class Editor:
         document = types.VersionedTextDocumentIdentifier(self.version, self.uri)
         self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
 
-    def _grow(self, partial: Any) -> None:
-        self._print_up_to(partial.text)
-
     def _print_up_to(self, text: str) -> None:
         print(text[len(self.shown) :], end="", flush=True)
         self.shown = text
-
-    def _say(self, message: types.ShowMessageParams) -> None:
-        print(message.message, file=sys.stderr)
 
 
 async def main() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
-from lsp_server.outline import Outline, imports, signatures_below
+from lsp_server.outline import Part, Rank, outline, signatures_below
 
 Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 Count = Callable[[str], Awaitable[int]]
@@ -22,9 +22,13 @@ Count = Callable[[str], Awaitable[int]]
 MAX_LINES = 2_000
 CHARS_PER_TOKEN = 5
 HEAD_SHARE = 0.3
+NEAREST_METHODS = 24
 CELLS_SHARE = 0.4
-TOKENS_PER_GRID_LINE = 48
+TOKENS_PER_GRID_LINE = 32
 CALLS_NEAR_LINES = 15
+LONG_LINE = 1_000
+ESTIMATE_SLACK = 1.25
+"""By how much an estimate of tokens may be too high: windows that would not fit even so are not looked at."""
 
 _TOP_DEFINITION = re.compile(r"(?:async\s+def|def|class)\s+\w+|@\w")
 _DEFINITION = re.compile(r"\s*(?:(?:async\s+def|def|class)\s+\w+|@\w)")
@@ -80,15 +84,21 @@ async def build(
     ending = insertion.opening.replace("\r\n", "\n")
     latest = insertion.line if instruction is None else min(insertion.line, instruction.first_line)
     cells = _cells(earlier_cells, budget)
+    ratio = 1 / ESTIMATE_SLACK
     for anchor in _anchors(source, insertion.line, latest, budget):
+        body = cells + _text(source, anchor, insertion.line) + ending
+        if estimate_tokens(body) * ratio > budget.n_prefix_tokens:
+            continue
         head = _head(source, anchor, budget) if anchor else ""
-        prefix = cells + head + _text(source, anchor, insertion.line) + ending
+        prefix = cells + head + body.removeprefix(cells)
         n_prefix = await count(prefix)
-        if n_prefix <= budget.n_prefix_tokens:
+        if 0 < n_prefix <= budget.n_prefix_tokens or insertion.line == 0:
             return Context(prefix, suffix, n_prefix, n_suffix, anchor, head)
+        ratio = max(ratio, n_prefix / (estimate_tokens(prefix) or 1))
         cells = "" if anchor else cells
-    prefix = await _last_characters(_text(source, latest, insertion.line) + ending, budget, count)
-    return Context(prefix, suffix, await count(prefix), n_suffix, latest)
+    last = max(0, min(latest, insertion.line - 1))
+    prefix = await _last_characters(_text(source, last, insertion.line) + ending, budget, count)
+    return Context(prefix, suffix, await count(prefix), n_suffix, last)
 
 
 def _counter(tokenize: Tokenize | None) -> Count:
@@ -125,7 +135,7 @@ def _anchors(source: Source, line: int, latest: int, budget: Budget) -> list[int
         anchor = _boundary(source, grid, min(latest, grid + step))
         if not found or anchor > found[-1]:
             found.append(anchor)
-    return found if found and found[-1] == latest else [*found, latest]
+    return [*found, latest] if not found or found[-1] < latest < line else found or [lowest]
 
 
 def _boundary(source: Source, first: int, end: int) -> int:
@@ -142,13 +152,14 @@ def _boundary(source: Source, first: int, end: int) -> int:
 
 
 def _head(source: Source, anchor: int, budget: Budget) -> str:
-    """Imports, the nearest signatures and the enclosing class, as far as a share of the budget allows."""
-    outline = Outline(source, anchor)
-    n_left = budget.n_prefix_tokens * HEAD_SHARE
-    enclosing, n_left = _fitting(outline.enclosing(), n_left)
-    above, n_left = _fitting(imports(source, anchor), n_left)
-    nearest, _ = _fitting(outline.top_level()[::-1], n_left)
-    return "".join(part + "\n" for part in [*above, *nearest[::-1], *enclosing])
+    """What lies above the window, as far as a share of the budget allows: scopes, imports, then the nearest names."""
+    parts: Sequence[Part] = outline(source, anchor)
+    far = {part.line for part in [part for part in parts if part.rank is Rank.METHOD][:-NEAREST_METHODS]}
+    parts = [part for part in parts if part.line not in far]
+    ranked = sorted(parts, key=lambda part: (part.rank, -part.line if part.rank >= Rank.METHOD else part.line))
+    kept, _ = _fitting([part.text for part in ranked], budget.n_prefix_tokens * HEAD_SHARE)
+    chosen = set(map(id, ranked[: len(kept)]))
+    return "".join(part.text + "\n" for part in parts if id(part) in chosen)
 
 
 def _fitting(parts: Sequence[str], n_tokens: float) -> tuple[list[str], float]:
@@ -198,7 +209,8 @@ async def _suffix(
 
 def _names(source: Source, insertion: Insertion, instruction: Instruction | None) -> frozenset[str]:
     """Names that the instruction mentions or the lines right above call."""
-    above = _text(source, max(0, insertion.line - CALLS_NEAR_LINES), insertion.line)
+    near = (source.line(number) for number in range(max(0, insertion.line - CALLS_NEAR_LINES), insertion.line))
+    above = "\n".join(line for line in near if len(line) < LONG_LINE)
     return frozenset(_NAME.findall(instruction.text if instruction else "")) | frozenset(_CALLED.findall(above))
 
 

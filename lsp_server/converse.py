@@ -106,7 +106,7 @@ async def first_lines(served: Served, text: str, max_tokens: int = ANSWER_TOKENS
 
 
 async def _count(served: Served, text: str) -> int:
-    return len(await served.engine.tokenize(text)) if served.can_tokenize else estimate_tokens(text)
+    return len(await served.tokenize(text)) if served.can_tokenize else estimate_tokens(text)
 
 
 def code_in(answer: str) -> str:

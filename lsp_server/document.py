@@ -19,7 +19,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Source:
-    """A file's text at one version. `lines` keep their line ends, as `str.splitlines(True)` gives them for \\n, \\r\\n."""
+    """A file's text at one version. `lines` keep their line ends (\\n or \\r\\n)."""
 
     uri: str
     lines: Sequence[str]

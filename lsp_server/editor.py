@@ -130,6 +130,11 @@ class Editor:
         if self.wants_partial and (partial.get("done") or not self._lags):
             self._server.protocol.notify("kodopis/partial", dict(partial))
 
+    def send_raw(self, raw: Mapping[str, Any]) -> None:
+        """Send what the model said, unshaped, to a client that asks for it: for measuring."""
+        if self._wants.get("raw") is True:
+            self._server.protocol.notify("kodopis/raw", dict(raw))
+
     def show(self, text: str, kind: types.MessageType = types.MessageType.Warning) -> None:
         """Show a message."""
         self._server.window_show_message(types.ShowMessageParams(kind, text))

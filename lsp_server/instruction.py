@@ -12,7 +12,7 @@ from typing import Literal
 
 from lsp_server import wording
 from lsp_server.document import Place, Source
-from lsp_server.syntax import Scope, Window, code_of, indent_of, indent_unit, scopes, width, window
+from lsp_server.syntax import Scope, Window, code_of, indent_of, indent_unit, is_statement, scopes, width, window
 from lsp_server.wording import Expects, Language
 
 Kind = Literal["comment", "docstring", "todo"]
@@ -32,14 +32,10 @@ _PRAGMA_WORDS_NEED_MARK = re.compile(r"#\s*(?:type|language|black|coding|cell|pr
 _RULE = re.compile(r"#[\s#=*~_\-+.─━═>]*$")
 _HEADING = re.compile(r"#+\s*[=\-*#~─━═]{2,}.*|.*[=\-*#~─━═]{3,}\s*$")
 _LEGAL = re.compile(
-    r"#\s*(?:©|\(c\)|copyright|licen[sc]e|spdx|author|@author|автор|лицензи|copyleft|all rights|все права|created by|"
-    r"версия|version|дата создания|file:|файл:|email|e-mail|почта)",
+    r"#\s*(?:©|\(c\)|copyright|licen[sc]e|spdx|@?authors?\b|автор(?:ы|ские)?\s*(?:[:—–-]|(?-i:[А-ЯЁ]))|"
+    r"лицензия\b|copyleft|all rights|все права|created by|верси[яи]\s*[:\d]|version\s*[:\d]|дата\s+создания|"
+    r"created\s*:|(?:file|файл|e-?mail|почта)\s*:)",
     re.IGNORECASE,
-)
-_CODE_START = re.compile(
-    r"(?:(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*[:(]|import\s+\w+|from\s+[\w.]+\s+import\b|return\b|raise\s+\w+|"
-    r"(?:if|elif|while|for|with|try|else|except)\b.*:\s*$|@\w+|[\w.\[\]'\"]+\s*(?:[-+*/|&%]?=)\s*\S|[\w.]+\(.*\)\s*$|"
-    r"print\s*\(|pass$|break$|continue$|assert\s)"
 )
 
 
@@ -109,7 +105,7 @@ def find(source: Source, cursor: Place, *, automatic: bool, english: bool = Fals
     if found.kind == "docstring":
         return found if _is_empty_function(source, view, found, cursor) else None
     is_wanted = wording.is_task if found.kind == "todo" else wording.is_request
-    return found if is_wanted(found.text) else None
+    return found if is_wanted(_words_of(found.text)) else None
 
 
 def insertion_at(source: Source, cursor: Place) -> Insertion:
@@ -142,12 +138,10 @@ def _from_comment(source: Source, view: Window, cursor: Place, last: int) -> Ins
         and width(indent_of(source.line(first - 1))) == width(indent)
     ):
         first -= 1
-    while first <= last and _is_no_text(source.line(first).strip()):
+    while first <= last and (_is_mark(source.line(first).strip()) or _is_code(source.line(first))):
         first += 1
     lines = [source.line(number).strip() for number in range(first, last + 1)]
-    cut = max((index + 1 for index, line in enumerate(lines) if _is_no_text(line, separators=True)), default=0)
-    if cut >= len(lines):
-        return None
+    cut = max((index + 1 for index, line in enumerate(lines) if _is_mark(line) and line.strip("# ")), default=0)
     raw_text = "\n".join(re.sub(r"^#+:?!? ?", "", line) for line in lines[cut:]).strip()
     if not raw_text:
         return None
@@ -166,16 +160,21 @@ def _from_comment(source: Source, view: Window, cursor: Place, last: int) -> Ins
     )
 
 
-def _is_no_text(line: str, *, separators: bool = False) -> bool:
-    """Whether a comment's line is a mark for tools, a rule, a heading, legal text, or code (never an instruction)."""
-    if _RULE.match(line):
-        return not separators or len(line.strip("# ")) >= 3
+def _is_mark(line: str) -> bool:
+    """Whether a comment's line is a mark for tools, a rule, a heading or legal text: never an instruction."""
     if _PRAGMA.match(line) and not _PRAGMA_WORDS_NEED_MARK.match(line):
         return True
-    if _HEADING.fullmatch(line) or _LEGAL.match(line):
-        return True
-    text = line.lstrip("#").strip()
-    return bool(_CODE_START.match(text)) and wording.language(code_of(text)) == "en"
+    return bool(_RULE.match(line) or _HEADING.fullmatch(line) or _LEGAL.match(line))
+
+
+def _is_code(line: str) -> bool:
+    """Whether a comment's line is code that was commented out."""
+    return is_statement(line.strip().lstrip("#").strip())
+
+
+def _words_of(text: str) -> str:
+    """An instruction without lines of code in it (an example, or old code under a remark)."""
+    return "\n".join(line for line in text.splitlines() if not is_statement(line.strip()))
 
 
 def _place(source: Source, cursor: Place, first: int, last: int, indent: str) -> Insertion:

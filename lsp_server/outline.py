@@ -7,13 +7,17 @@ Owns: reading them out of a file as short Python text. It looks at a bounded num
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
 from itertools import takewhile
 
 from lsp_server.document import Source
 from lsp_server.syntax import Scope, Window, indent_of, scopes, width, window
 
-LINES_ABOVE = 2_000
+LINES_ABOVE = 1_000
 IMPORT_LINES = 400
 CHARS = 150_000
 LINE_CHARS = 120
@@ -26,87 +30,114 @@ _CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*\s*(?::[^=]+)?=(?!=)")
 _SIGNATURE_END = re.compile(r":\s*(?:#.*)?$")
 
 
-def imports(source: Source, end: int) -> list[str]:
+class Rank(IntEnum):
+    """What is left out last, where not all fits, comes first."""
+
+    SCOPE = 0
+    IMPORT = 1
+    METHOD = 2
+    TOP_LEVEL = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of an outline: where it stands in the file, and its text without a last line end."""
+
+    rank: Rank
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class _Above:
+    """What an outline depends on: the lines it looks at, by which it is remembered, and their file."""
+
+    seen: tuple[str, ...]
+    anchor: int
+    source: Source = field(compare=False)
+
+
+def outline(source: Source, anchor: int) -> tuple[Part, ...]:
+    """The lines above an anchor, told in short and in an order that makes valid Python together.
+
+    First imports, then the module's constants and signatures, then the scopes around the anchor from the outside in,
+    a class with its attributes and the signatures of its methods. The latest outlines are remembered: lines above
+    the anchor seldom change between keystrokes, and parsing them is most of a request's cost in a large file.
+    """
+    seen = (*source.lines[: min(anchor, IMPORT_LINES)], *source.lines[max(0, anchor - LINES_ABOVE) : anchor + 1])
+    return _outline(_Above(seen, anchor, source))
+
+
+@lru_cache(maxsize=16)
+def _outline(above: _Above) -> tuple[Part, ...]:
+    source, anchor = above.source, above.anchor
+    view = window(source, anchor, LINES_ABOVE, 1, CHARS)
+    around = scopes(view, anchor, indent_of(source.line(anchor)))
+    headers = {scope.line for scope in around}
+    parts = [*_imports(source, anchor), *_top_level(view, anchor, headers)]
+    for scope in reversed(around):
+        parts.append(Part(Rank.SCOPE, scope.line, _signature(view, scope.line)))
+        if scope.kind == "class":
+            parts.extend(part for part in _members(view, scope, anchor) if part.line not in headers)
+    return tuple(parts)
+
+
+def _imports(source: Source, end: int) -> Iterator[Part]:
     """The top-level imports before a line and before the first definition, each whole."""
-    found: list[str] = []
     number = 0
     end = min(end, len(source.lines), IMPORT_LINES)
     while number < end:
         text = source.line(number)
         if _IMPORT.match(text):
-            statement = [text]
+            first, statement = number, [text]
             while "(" in statement[0] and ")" not in statement[-1] and len(statement) < SIGNATURE_LINES:
                 number += 1
                 statement.append(source.line(number))
-            found.append("\n".join(statement))
+            yield Part(Rank.IMPORT, first, "\n".join(statement))
         elif _DEFINITION.match(text):
-            break
+            return
         number += 1
-    return found
 
 
-class Outline:
-    """The lines above an anchor, told in short."""
-
-    def __init__(self, source: Source, anchor: int) -> None:
-        self._view = window(source, anchor, LINES_ABOVE, 1, CHARS)
-        self._anchor = anchor
-        self._scopes = scopes(self._view, anchor, indent_of(source.line(anchor)))
-
-    def top_level(self) -> list[str]:
-        """Constants and signatures of the module, in their order; the enclosing class left out."""
-        around = {scope.line for scope in self._scopes}
-        found: list[str] = []
-        for number in range(self._view.first_line, self._anchor):
-            text = self._view.line(number)
-            if number in around or not text[:1].isalpha() or self._view.is_in_string(number):
-                continue
-            if _DEFINITION.match(text):
-                found.append(_signature(self._view, number) + " ...")
-            elif _CONSTANT.match(text) and len(text) < LINE_CHARS:
-                found.append(text)
-        return found
-
-    def enclosing(self) -> list[str]:
-        """Headers of the scopes around the anchor, outermost first, a class with its attributes and signatures."""
-        found: list[str] = []
-        for scope in reversed(self._scopes):
-            found.append(_signature(self._view, scope.line))
-            if scope.kind == "class":
-                found.extend(self._members(scope))
-        return found
-
-    def _members(self, scope: Scope) -> list[str]:
-        """Attributes and signatures of methods; of `__init__` also what it assigns."""
-        view, level = self._view, 0
-        found: list[str] = []
-        is_init = False
-        for number in range(scope.line + 1, self._anchor):
-            text = view.line(number)
-            indent = width(indent_of(text))
-            if not text.strip() or indent <= width(scope.indent):
-                continue
-            level = level or indent
-            starts_method = indent == level and _DEFINITION.match(text.lstrip()) is not None
-            is_attribute = _ATTRIBUTE.match(text) is not None and len(text) < LINE_CHARS
-            if not (starts_method or is_attribute) or view.is_in_string(number):
-                continue
-            if starts_method:
-                is_init = "def __init__" in text
-                found.append(_signature(view, number) + ("" if is_init else " ..."))
-            elif indent == level or (is_init and text.lstrip().startswith("self.")):
-                found.append(text)
-        return _with_bodies(found)
+def _top_level(view: Window, end: int, left_out: AbstractSet[int]) -> Iterator[Part]:
+    for number in range(view.first_line, end):
+        text = view.line(number)
+        if number in left_out or not text[:1].isalpha() or view.is_in_string(number):
+            continue
+        if _DEFINITION.match(text):
+            yield Part(Rank.TOP_LEVEL, number, _signature(view, number) + " ...")
+        elif _CONSTANT.match(text) and len(text) < LINE_CHARS:
+            yield Part(Rank.TOP_LEVEL, number, text)
 
 
-def _with_bodies(members: list[str]) -> list[str]:
-    """An `__init__` of which no assignment was kept gets `...` for a body: the text stays valid Python."""
-    found: list[str] = []
-    for index, text in enumerate(members):
-        follows = members[index + 1] if index + 1 < len(members) else ""
-        is_bare = _SIGNATURE_END.search(text) and "def __init__" in text and not follows.lstrip().startswith("self.")
-        found.append(text + " ..." if is_bare else text)
-    return found
+def _members(view: Window, scope: Scope, end: int) -> Iterator[Part]:
+    """Attributes and signatures of methods; of `__init__` also what it assigns."""
+    level = 0
+    init: list[str] = []
+    init_line = -1
+    for number in range(scope.line + 1, end):
+        text = view.line(number)
+        indent = width(indent_of(text))
+        if not text.strip() or indent <= width(scope.indent):
+            continue
+        level = level or indent
+        starts_method = indent == level and _DEFINITION.match(text.lstrip()) is not None
+        is_attribute = _ATTRIBUTE.match(text) is not None and len(text) < LINE_CHARS
+        if not (starts_method or is_attribute) or view.is_in_string(number):
+            continue
+        if starts_method and init:
+            yield Part(Rank.SCOPE, init_line, "\n".join(init) + (" ..." if len(init) == 1 else ""))
+            init = []
+        if starts_method and "def __init__" in text:
+            init, init_line = [_signature(view, number)], number
+        elif starts_method:
+            yield Part(Rank.METHOD, number, _signature(view, number) + " ...")
+        elif init and text.lstrip().startswith("self."):
+            init.append(text)
+        elif indent == level and not init:
+            yield Part(Rank.SCOPE, number, text)
+    if init:
+        yield Part(Rank.SCOPE, init_line, "\n".join(init) + (" ..." if len(init) == 1 else ""))
 
 
 def signatures_below(source: Source, first: int, names: AbstractSet[str], n_lines: int = 400) -> list[str]:

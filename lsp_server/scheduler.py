@@ -23,7 +23,7 @@ from lsp_server.offer import Offer, agrees, rebase, typed_since
 from lsp_server.run import Run
 from lsp_server.settings import Settings
 from lsp_server.statistics import Statistics
-from lsp_server.suggest import Question, locate, warm_up
+from lsp_server.suggest import Answer, Question, locate, warm_up
 from lsp_server.workspace import LineDocument
 from models.errors import ModelError
 
@@ -72,10 +72,13 @@ class _Slot:
 class Scheduler:
     """Answers for places in documents."""
 
-    def __init__(self, engines: Engines, statistics: Statistics, session: str) -> None:
+    def __init__(
+        self, engines: Engines, statistics: Statistics, session: str, on_answer: Callable[[Answer], None] | None = None
+    ) -> None:
         self._engines = engines
         self._statistics = statistics
         self._session = session
+        self._on_answer = on_answer
         self._cache = AnswerCache()
         self._slots: dict[str, _Slot] = {}
 
@@ -251,6 +254,8 @@ class Scheduler:
         if run.answer is None:
             return None
         self._statistics.count(run.answer)
+        if self._on_answer is not None:
+            self._on_answer(run.answer)
         self._engines.note_speed(self._statistics.tokens_per_s)
         question, place = run.question, run.insertion
         if settings.temperature == 0:

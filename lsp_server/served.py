@@ -5,18 +5,22 @@ Owns: what `engines` found out about one model (formats, adapters, speed). Does 
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from lsp_server import messages
 from lsp_server.engine.base import Engine, LoraScale
 from lsp_server.errors import EngineError
-from models.prompt import Kind, Prompt
+from models.prompt import Kind, Prompt, Segment
 
 COLD_PREFILL_S = 2.0
 WARM_PREFILL_S = 8.0
 _UNMEASURED_TOKENS_PER_S = 130.0  # the 0.5B on two cores
 _LEAST_PROMPT_TOKENS = 192
+_REMEMBERED_TEXTS = 32
 _MARGIN_TOKENS = 96  # template, and differences between counting pieces and the whole
 
 
@@ -33,6 +37,7 @@ class Served:
     can_tokenize: bool = True
     is_remote: bool = False
     special_ids: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    text_ids: OrderedDict[str, tuple[int, ...]] = field(default_factory=OrderedDict, compare=False, repr=False)
 
     def format_for(self, kind: Kind) -> str:
         """The prompt format for a kind of request.
@@ -48,15 +53,26 @@ class Served:
         """A prompt as the engine takes it. Special tokens come from special segments alone, whatever a file holds."""
         if not self.can_tokenize:
             return _plain(prompt)
-        ids: list[int] = []
-        for segment in prompt.segments:
-            if not segment.is_special:
-                ids.extend(await self.engine.tokenize(segment.text))
-                continue
-            if segment.text not in self.special_ids:
-                self.special_ids[segment.text] = await self.engine.tokenize(segment.text, parse_special=True)
-            ids.extend(self.special_ids[segment.text])
-        return tuple(ids)
+        parts = await asyncio.gather(*map(self._segment_ids, prompt.segments))
+        return tuple(chain.from_iterable(parts))
+
+    async def tokenize(self, text: str) -> tuple[int, ...]:
+        """Token ids of text that is no prompt's own. The latest are remembered: one keystroke later most of a
+        prompt's parts are the same, and what was counted to fit is what is sent.
+        """
+        ids = self.text_ids.get(text)
+        if ids is None:
+            ids = self.text_ids[text] = await self.engine.tokenize(text)
+            while len(self.text_ids) > _REMEMBERED_TEXTS:
+                self.text_ids.popitem(last=False)
+        return ids
+
+    async def _segment_ids(self, segment: Segment) -> tuple[int, ...]:
+        if not segment.is_special:
+            return await self.tokenize(segment.text)
+        if segment.text not in self.special_ids:
+            self.special_ids[segment.text] = await self.engine.tokenize(segment.text, parse_special=True)
+        return self.special_ids[segment.text]
 
     async def prompt_budget(self, max_tokens: int, *, is_warm: bool) -> int:
         """Prompt tokens to spend: what the machine prefills in two seconds, more where a warm-up went before.

@@ -11,6 +11,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal, cast
 
@@ -27,6 +28,7 @@ from lsp_server.errors import KodopisError
 from lsp_server.protocol import KodopisProtocol
 from lsp_server.scheduler import Scheduler
 from lsp_server.statistics import Statistics
+from lsp_server.suggest import Answer
 from lsp_server.transport import serve_stdio, serve_tcp
 from lsp_server.workspace import LineDocument, LineWorkspace
 from models.errors import ModelError
@@ -35,7 +37,10 @@ from models.messages import set_language
 logger = logging.getLogger(__name__)
 
 _NOTEBOOKS = types.NotebookDocumentSyncOptions(
-    notebook_selector=[types.NotebookDocumentFilterWithCells(cells=[types.NotebookCellLanguage(language="python")])]
+    notebook_selector=[
+        # Any notebook: lsprotocol's own client cannot read a selector that names no kind of notebook.
+        types.NotebookDocumentFilterWithNotebook("*", cells=[types.NotebookCellLanguage(language="python")])
+    ]
 )
 
 
@@ -53,7 +58,7 @@ class KodopisServer(LanguageServer):
         self.editor = Editor(self)
         self.engines = Engines(self.editor)
         self.statistics = Statistics()
-        self.scheduler = Scheduler(self.engines, self.statistics, uuid.uuid4().hex[:8])
+        self.scheduler = Scheduler(self.engines, self.statistics, uuid.uuid4().hex[:8], self._tell_raw)
         self.configured = asyncio.Event()
         self._initial: Mapping[str, Any] = {}
         self._is_trusted = True
@@ -91,6 +96,16 @@ class KodopisServer(LanguageServer):
                 self.configure(await self.editor.configuration(settings.SECTION))
         finally:
             self.configured.set()
+
+    def _tell_raw(self, answer: Answer) -> None:
+        self.editor.send_raw(
+            {
+                "text": answer.raw,
+                "nTokens": answer.n_tokens,
+                "stopType": answer.stop_type,
+                "timings": asdict(answer.timings),
+            }
+        )
 
     def report(self, error: KodopisError | ModelError, *, is_automatic: bool) -> None:
         """Tell the user why there is no answer; once in a session where nobody asked for one by hand."""
@@ -159,10 +174,14 @@ async def initialized(ls: KodopisServer, params: types.InitializedParams) -> Non
 
 
 async def did_change_configuration(ls: KodopisServer, params: types.DidChangeConfigurationParams) -> None:
-    """New settings take effect at once."""
-    pushed = params.settings.get(settings.SECTION) if isinstance(params.settings, Mapping) else None
-    pulled = await ls.editor.configuration(settings.SECTION) if ls.editor.gives_configuration else None
-    ls.configure(pushed if pulled is None else pulled)
+    """New settings take effect at once: requests that came after them wait for them."""
+    ls.configured.clear()
+    try:
+        pushed = params.settings.get(settings.SECTION) if isinstance(params.settings, Mapping) else None
+        pulled = await ls.editor.configuration(settings.SECTION) if ls.editor.gives_configuration else None
+        ls.configure(pushed if pulled is None else pulled)
+    finally:
+        ls.configured.set()
 
 
 def did_open(ls: KodopisServer, params: types.DidOpenTextDocumentParams) -> None:

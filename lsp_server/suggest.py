@@ -23,6 +23,7 @@ from models.prompt import CodeRequest, Kind, Prompt, render_code
 
 SUFFIX_SHARE = 0.2
 MAX_SUFFIX_LINES = 16
+LONG_INSTRUCTION_CHARS = 400
 _VARIANT_TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
 
 
@@ -87,26 +88,33 @@ async def make_plan(
     name = served.format_for(kind)
     n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm)
     n_suffix = int(n_prompt * SUFFIX_SHARE)
+    text, n_extra = await _fitting(served, asked.text if asked else "", n_prompt // 3)
     seen = await context.build(
         question.source,
         insertion,
-        served.engine.tokenize if served.can_tokenize else None,
-        Budget(n_prompt - n_suffix, n_suffix, MAX_SUFFIX_LINES),
+        served.tokenize if served.can_tokenize else None,
+        Budget(n_prompt - n_suffix - n_extra, n_suffix, MAX_SUFFIX_LINES),
         earlier_cells=question.earlier_cells,
         instruction=asked,
     )
-    request = CodeRequest(
-        instruction=asked.text if asked else "", prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head
-    )
+    request = CodeRequest(instruction=text, prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head)
     prompt = render_code(name, request)
     return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
+
+
+async def _fitting(served: Served, text: str, max_tokens: int) -> tuple[str, int]:
+    """The beginning of an instruction that fits, and the tokens that a long one takes from the context."""
+    if len(text) < LONG_INSTRUCTION_CHARS:
+        return text, 0
+    n_tokens = len(await served.tokenize(text)) if served.can_tokenize else context.estimate_tokens(text)
+    return text[: len(text) * max_tokens // max(n_tokens, max_tokens)], min(n_tokens, max_tokens)
 
 
 class Answer:
     """An answer that grows. It may be interrupted (close the stream) and gone on with, at no cost but the wait.
 
     `text` replaces the plan's range; each of its values is a beginning of the later ones. `is_cut`: the time budget
-    ended it.
+    ended it. `stop_type` is the engine's, or "shape" where the code was over before the model was, or "time".
     """
 
     def __init__(self, plan: Plan, priority: Priority = Priority.MANUAL) -> None:
@@ -115,6 +123,7 @@ class Answer:
         self.text = ""
         self.is_done = False
         self.is_cut = False
+        self.stop_type = ""
         self.n_tokens = 0
         self.ttft_ms: float | None = None
         self.timings = Timings()
@@ -167,7 +176,7 @@ class Answer:
         if isinstance(prompt, str):
             prompt += said
         elif said:
-            prompt = (*prompt, *await served.engine.tokenize(said))
+            prompt = (*prompt, *await served.tokenize(said))
         return CompletionRequest(
             prompt=prompt,
             n_predict=max(plan.question.max_tokens - self.n_tokens, 1),
@@ -193,19 +202,20 @@ class Answer:
             self._raw.append(chunk.text)
             self._shaper.feed(chunk.text)
             self.text = self._shaper.partial
-        if self._shaper.done or chunk.stop_type in ("eos", "word"):
-            self._end(is_whole=True)
-        elif chunk.stop_type == "limit":
-            self._end(is_whole=False)
+        if self._shaper.done:
+            self._end("shape", is_whole=True)
+        elif chunk.stop_type in ("eos", "word", "limit"):
+            self._end(chunk.stop_type, is_whole=chunk.stop_type != "limit")
         elif self._is_late and "\n" in chunk.text and self.text.strip():
             self.is_cut = True
-            self._end(is_whole=False)
+            self._end("time", is_whole=False)
 
     @property
     def _is_late(self) -> bool:
         return bool(self._budget_ms) and (time.monotonic() - self._asked) * 1000 >= self._budget_ms
 
-    def _end(self, *, is_whole: bool) -> None:
+    def _end(self, stop_type: str, *, is_whole: bool) -> None:
+        self.stop_type = stop_type
         self.text = self._shaper.finish(truncated=not is_whole).text
         self.is_done = True
 

@@ -6,7 +6,9 @@ counting errors. Lines are 0-based numbers of the file; columns are code points,
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -58,6 +60,46 @@ def error_nodes(tree: Tree) -> Iterator[Node]:
 def count_errors(text: str) -> int:
     """How many ERROR and MISSING nodes a text has."""
     return sum(1 for _ in error_nodes(parse(text)))
+
+
+def module_of(text: str) -> ast.Module | None:
+    """What Python itself reads in a text (`return` and `await` outside functions included); None where it cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def parses(text: str) -> bool:
+    """Whether Python itself takes a text as a module."""
+    return module_of(text) is not None
+
+
+def compiles(text: str) -> bool:
+    """Whether Python compiles a text as a module: stricter than parsing (`*a` alone, `return` outside functions)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
+
+
+def is_statement(text: str) -> bool:
+    """Whether one line is Python that does something: not a word or two, which Python would take for names."""
+    opens_block = text.rstrip().endswith(":")
+    if opens_block and re.match(r"(?:elif|else|except|finally)\b", text):
+        return parses(f"{'if x: pass' if text.startswith('el') else 'try: pass'}\n{text} pass")
+    module = module_of(f"{text} pass" if opens_block else text)
+    if module is None or not module.body:
+        return text.startswith("@") and parses(f"{text}\ndef f(): pass")
+    statement = module.body[0]
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Call | ast.Await | ast.Yield)
+    return not isinstance(statement, ast.AnnAssign) or statement.value is not None
 
 
 def indent_of(line: str) -> str:

@@ -20,13 +20,14 @@ Language = Literal["ru", "en"]
 Expects = Literal["function", "class", "statement", "body"]
 
 THRESHOLD = 2
+CLEAR = 4
 SENTENCES = 6
 
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
 _WORD = re.compile(r"[а-яёa-z_](?:[\w-]*\w)?", re.IGNORECASE)
 _MARKER = re.compile(
-    r"\s*(?:TODO|FIXME|СДЕЛАТЬ|ТУДУ|ЗАДАЧА|ЗАДАНИЕ|Задача|Задание|todo|Todo|туду|Сделать(?=\s*:))\b"
+    r"\s*(?:TODO|FIXME|СДЕЛАТЬ|ТУДУ|ЗАДАЧА|ЗАДАНИЕ|Задача|Задание|todo|Todo|туду|(?:Сделать|сделать)(?=\s*:))\b"
     r"(?:\s*\([^)]*\))?\s*[:.—–-]*\s*"
 )
 _NUMBER = re.compile(r"\s*(?:(?:шаг|step)\s*\d+|\d+(?=[.)]\s)|[-*•](?=\s))\s*[.):—-]*\s+", re.IGNORECASE)
@@ -34,6 +35,7 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 _CLAUSE = re.compile(r"[,;:—–()]|\s-\s")
 _URL = re.compile(r"https?://|www\.")
 _SIGNATURE = re.compile(r"\b[A-Za-z_]\w*\([^)]*\)|\b[a-z]+_[a-z_]+\b|->")
+_UNIT = re.compile(r"^\s*[\w ]+ в [а-яё]+(?:ах|ях|е)\s*\.?$|^\s*единиц|по умолчанию\s*\.?$", re.IGNORECASE)
 _SPECIFIC = re.compile(r"[A-Za-z_]\w+|\d|[\"«'`]|,|—|%")
 
 
@@ -70,16 +72,15 @@ def is_request(text: str) -> bool:
     if language(text) == "en":
         return any(_is_english_request(sentence) for sentence in _sentences(text))
     scores = [_score(sentence) for sentence in _sentences(text)]
-    return max(scores, default=0) >= THRESHOLD and (scores[0] >= 0 or max(scores) > THRESHOLD)
+    return max(scores, default=0) >= (THRESHOLD if scores and scores[0] >= 0 else CLEAR)
 
 
 def expects(text: str) -> Expects:
     """What the code for an instruction most likely is."""
     for word in (word.lower() for word in _WORD.findall(text)[:12]):
-        normal = _lemma(word)
-        if normal in vocabulary.CLASS_HEADS:
+        if _is_one_of(word, vocabulary.CLASS_HEADS):
             return "class"
-        if normal in vocabulary.FUNCTION_HEADS or _is_misspelt_head(normal):
+        if _is_one_of(word, vocabulary.FUNCTION_HEADS) or _is_misspelt_head(word):
             return "function"
     return "statement"
 
@@ -122,8 +123,10 @@ def _phrase_score(words: list[str], sentence: str) -> int:
     """«среднее и отклонение по выборке» is asked for; «Настройки» is a heading; «кэш живёт минуту» is a remark."""
     if _is_finite(words[0]):
         return 2 if _does_something(words[0]) else -1
-    if any(_is_finite(word) for word in words):
+    if any(_is_finite(word) for word in words) or not vocabulary.REMARK_WORDS.isdisjoint(words):
         return -1
+    if _UNIT.search(sentence):
+        return 0
     if _is_heading(words, sentence):
         return 0
     return 2 if len(words) >= 3 else 1
@@ -145,14 +148,14 @@ def _is_question(words: list[str], sentence: str) -> bool:
 def _is_head_phrase(words: list[str]) -> bool:
     """«функция, которая…», «асинхронный генератор…»: what is asked for, by its kind."""
     for index, word in enumerate(words[:4]):
-        normal = _lemma(word)
-        if normal in vocabulary.FUNCTION_HEADS or normal in vocabulary.CLASS_HEADS or _is_misspelt_head(normal):
-            if index and (_has(word, "accs") or _is_misspelt_head(normal)) and not _is_finite(words[0]):
+        rest = [one for one in words[index + 1 : index + 3] if one != "не"]
+        is_misspelt = _is_misspelt_head(word)
+        if is_misspelt or _is_one_of(word, vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS):
+            if index and (is_misspelt or _has(word, "accs", "sing")) and not _is_finite(words[0]):
                 return True
-            rest = [word for word in words[index + 1 : index + 3] if word != "не"]
-            return bool(rest) and _is_nominative_singular(word) and not _happens(rest[0])
-        if normal in vocabulary.OTHER_HEADS:
-            return _is_nominative_singular(word) and len(words) > index + 2
+            return bool(rest) and (is_misspelt or _is_nominative_singular(word)) and not _happens(rest[0])
+        if _is_one_of(word, vocabulary.OTHER_HEADS):
+            return _is_nominative_singular(word) and len(rest) > 1 and not _happens(rest[0])
         if not _is_adjective(word):
             return False
     return False
@@ -205,7 +208,14 @@ def _is_command(word: str, *, alone: bool = False) -> bool:
         return word in vocabulary.ENGLISH_VERBS
     if word in vocabulary.NO_REQUEST_STARTS:
         return False
-    return _has(word, "impr", at_least=0.15) or (not alone and _is_infinitive(word))
+    if _has(word, "impr", at_least=0.15):
+        return True
+    return not alone and (_is_infinitive(word) or _is_misspelt_command(word))
+
+
+def _is_misspelt_command(word: str) -> bool:
+    """«напеши», «зделать», «нати»: no word of the dictionary, with a command's ending."""
+    return len(word) > 3 and not _has(word, "known") and word.endswith(("ть", "ти", "чь", "ши", "ай", "уй", "ите"))
 
 
 def _is_infinitive(word: str) -> bool:
@@ -239,8 +249,14 @@ def _is_nominative_singular(word: str) -> bool:
     return not _CYRILLIC.search(word) or _has(word, "NOUN", "nomn", "sing")
 
 
+def _is_one_of(word: str, heads: frozenset[str]) -> bool:
+    return word in heads or _lemma(word) in heads
+
+
+@lru_cache(maxsize=1024)
 def _is_misspelt_head(word: str) -> bool:
     """«функцыя», «декаратор»: long words only, the short ones have too many neighbours."""
-    if len(word) < 6 or not _CYRILLIC.search(word):
+    if len(word) < 6 or not _CYRILLIC.search(word) or _has(word, "known"):
         return False
-    return bool(get_close_matches(word, vocabulary.FUNCTION_HEADS, n=1, cutoff=0.82))
+    close = get_close_matches(word, vocabulary.FUNCTION_HEADS, n=1, cutoff=0.8)
+    return bool(close) and close[0][0] == word[0]

@@ -67,11 +67,18 @@ class LineDocument(TextDocument):
         lines = self.lines
         assert isinstance(lines, list)
         start, end = sorted((self.place(change.range.start), self.place(change.range.end)))
-        before, after = lines[start.line][: start.column], lines[end.line][end.column :]
+        first, last = start.line, end.line
+        before, after = lines[first][: start.column], lines[last][end.column :]
+        if first and lines[first - 1].endswith("\r"):  # a \n that comes behind it belongs to that line
+            first -= 1
+            before = lines[first] + before
+        if last + 1 < len(lines) and lines[last + 1].startswith("\n"):  # and this one to a \r that comes before it
+            last += 1
+            after += lines[last]
         new = split_lines(before + _clean(change.text) + after) or [""]
-        if end.line == len(lines) - 1 and new[-1].endswith(("\n", "\r")):
+        if last == len(lines) - 1 and new[-1].endswith(("\n", "\r")):
             new.append("")
-        lines[start.line : end.line + 1] = new
+        lines[first : last + 1] = new
 
     def place(self, position: types.Position) -> Place:
         """Where an editor's position is; positions outside the document come to the nearest place in it."""

@@ -44,8 +44,8 @@ def language() -> Language:
         return "ru" if asked.startswith("ru") else "en"
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         value = os.environ.get(variable, "")
-        if value and value.split(".")[0] not in ("C", "POSIX"):
-            return "ru" if value.startswith("ru") else "en"
+        if value:  # C and POSIX say nothing of the person's language
+            return "ru" if value.startswith("ru") or value.split(".")[0] in ("C", "POSIX") else "en"
     name = locale.getlocale()[0] or ""  # Windows: "Russian_Russia"; macOS started from the Dock: often empty
     return "en" if name.lower().startswith("en") else "ru"
 

@@ -50,10 +50,11 @@ class RealComment:
 def download(directory: Path) -> None:
     """Fetch what is missing into `directory`. Raises CalledProcessError where pip cannot."""
     directory.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        + ["--only-binary=:all:", "--dest", str(directory), *PACKAGES],
+        [*command, "--no-deps", "--only-binary=:all:", "--dest", str(directory), *PACKAGES],
         check=True,
+        stderr=subprocess.DEVNULL,  # warnings about the user's own index settings
     )
 
 

@@ -81,18 +81,17 @@ def _loader(options: argparse.Namespace) -> Callable[[], Backend]:
         if options.scripted is not None:
             return ScriptedBackend(Script.load(options.scripted), str(options.scripted), tuple(map(str, options.lora)))
         try:
-            from lsp_server.engine import llama  # noqa: PLC0415 - heavy, and absent without the extra [engine]
+            from lsp_server.engine import decoding  # noqa: PLC0415 - heavy, and absent without the extra [engine]
         except ImportError as error:
             raise BackendError("llama_cpp_missing", str(error)) from error
-        return llama.LlamaBackend(
-            llama.LlamaOptions(
+        return decoding.LlamaBackend(
+            decoding.DecodingOptions(
                 model=options.model,
                 adapters=tuple(options.lora),
                 n_ctx=options.n_ctx,
                 n_threads=options.n_threads or psutil.cpu_count(logical=False) or 1,
                 n_gpu_layers=options.n_gpu_layers,
                 may_draft=not options.no_draft,
-                is_verbose=options.verbose,
             )
         )
 

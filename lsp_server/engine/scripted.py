@@ -160,7 +160,7 @@ class ScriptedBackend:
 
 
 def _n_said_already(answer: str, prompt: str) -> int:
-    """How many characters of an answer a prompt ends with: like a model, the script goes on where it was interrupted."""
+    """How much of an answer a prompt ends with: like a model, a script goes on where it was interrupted."""
     for n_said in range(len(answer), 0, -1):
         if prompt.endswith(answer[:n_said]) and answer[:n_said].strip():
             return n_said

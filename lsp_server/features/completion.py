@@ -42,7 +42,7 @@ async def completion(ls: KodopisServer, params: types.CompletionParams) -> types
         label=label,
         kind=types.CompletionItemKind.Snippet,
         detail=ls.engines.ready.title if ls.engines.ready else None,
-        documentation=types.MarkupContent(types.MarkupKind.Markdown, f"```python\n{offer.text}\n```"),
+        documentation=offer.text,
         text_edit=types.TextEdit(document.span(offer.start, offer.end), offer.text),
         filter_text=before + label,  # editors compare it with what stands in the range
         sort_text="0",

@@ -19,13 +19,14 @@ from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
 from lsp_server.shaping.wrapping import Unwrapper, Verdict, cut_special
-from lsp_server.syntax import indent_of, indent_unit, scopes, window
+from lsp_server.syntax import Window, indent_of, indent_unit, scopes, window
 
 SUFFIX_LINES = 6
 ABOVE_LINES = 400
 LONG_LINE = 1_000
 
-_CYRILLIC_NAME = re.compile(r"[а-яё]", re.IGNORECASE)
+_CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
+_NAME = re.compile(r"[^\W\d]\w*")
 _UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -53,16 +54,16 @@ class Shaper:
         unit = indent_unit(source, insertion.line)
         self._tab = tab_columns(unit)
         around = scopes(view, insertion.line, insertion.indent)
-        names = "".join(Scan().code(line) for line in view.lines if len(line) < LONG_LINE)
-        self._unwrapper = Unwrapper(bool(_CYRILLIC_NAME.search(names)))
+        names = _names(view)
+        self._unwrapper = Unwrapper(any(_CYRILLIC.search(name) for name in names))
         above = [
-            Above(number, view.line(number).strip())
+            Above(number, view.line(number).strip(), columns(view.line(number), self._tab))
             for number in range(view.first_line, insertion.line)
             if view.line(number).strip()
         ]
         self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
         self._indenter = Indenter(insertion.indent, unit)
-        self._ender = Ender(self._suffix(), instruction, around[0].kind if around else "module")
+        self._ender = Ender(self._suffix(), names, instruction, around[0].kind if around else "module")
         self._check = SyntaxCheck(source, insertion)
         self._scan = Scan()
         self._lines: list[str] = []
@@ -153,8 +154,10 @@ class Shaper:
         if not text or not self._lines or not self._scan.is_free or self._indenter.base is None:
             return
         depth = columns(beginning, self._tab) - self._indenter.base
-        if self._unwrapper.is_settled(beginning, self._scan) or self._ender.is_settled(text, depth):
-            self._reason = "end"
+        if self._unwrapper.is_settled(beginning, self._scan):
+            self._reason = "fence"
+        else:
+            self._reason = self._ender.settles(text, depth)
 
     def _is_good(self, n_lines: int) -> bool:
         lines = self._lines[:n_lines]
@@ -167,3 +170,10 @@ class Shaper:
             return ""
         text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(self._lines[:n_lines])
         return text.replace("\n", self._source.newline)
+
+
+def _names(view: Window) -> frozenset[str]:
+    """Names of the code around, Python's own words among them; strings and comments left out."""
+    numbers = (number for number in range(view.first_line, view.end_line) if not view.is_in_string(number))
+    lines = (view.line(number) for number in numbers)
+    return frozenset(name for line in lines if len(line) < LONG_LINE for name in _NAME.findall(Scan().code(line)))

@@ -8,12 +8,15 @@ from functools import cached_property
 from lsp_server.instruction import Instruction
 
 _SEVERAL = re.compile(
-    r"\b(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|две|два|три|четыре|пять|несколько|обе|оба|"
-    r"functions|methods|classes|tests|two|three|several)\b",
+    r"\b(?:две|два|двумя|три|четыре|пять|несколько|обе|оба|two|three|several)\s+(?:\w+\s+)?"
+    r"(?:функци|метод|класс|тест|декоратор|генератор|function|method|class|test)|"
+    r"^\W*(?:\w+\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|functions|methods|classes|tests)\b|"
+    r"(?:функция|метод|класс)\b.*\bи (?:ещё |еще )?(?:функция|метод|класс)\b|геттер и сеттер",
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(
-    r"вывед|вывести|вывод\b|вывода\b|печат|покаж|показат|отобраз|на экран|в консоль|принт|поздоров|приветств|скажи|"
+    r"\b(?:вывед|вывести|вывод\b|вывода\b|(?:на|рас|от)?печат|покаж|показать|отобраз|принт|поздоров|приветств|скажи)|"
+    r"на экран|в консоль|"
     r"\b(?:print|show|display|output|hello)\b",
     re.IGNORECASE,
 )
@@ -23,7 +26,7 @@ _CALL = re.compile(
     re.IGNORECASE,
 )
 _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
-_NAME = re.compile(r"\b[a-z]+_\w+|\b[A-Z][a-z]+[A-Z]\w*|`\w+`|\b\w+(?=\()")
+_NAME = re.compile(r"(?<![.\w])(?:[a-z]+_\w+|`\w+`|\w+(?=\())|(?:функци\w+|метод\w*|класс\w*|def|class) ([A-Za-z_]\w+)")
 
 
 class Asked:
@@ -60,5 +63,5 @@ class Asked:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Names that look like those of code: `load_users`, `UserStore`, `parse(text)`."""
-        return frozenset(name.strip("`") for name in _NAME.findall(self.text))
+        """Names that may be meant for a definition: `load_users`, `parse(text)`, «класс Point»."""
+        return frozenset(match[1] or match[0].strip("`") for match in _NAME.finditer(self.text))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Sequence
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion
-from lsp_server.syntax import count_errors, window
+from lsp_server.syntax import compiles, count_errors, parses, scopes, window
 
 REGION_BEFORE = 150
 REGION_AFTER = 60
@@ -18,42 +16,39 @@ REGION_CHARS = 20_000
 _CONTINUES_ABOVE = re.compile(r"\s*(?:elif|else|except|finally|case)\b")
 
 
-def parses(text: str) -> bool:
-    """Whether Python itself takes a text as a module (`return` and `await` outside functions included)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return False
-    return True
-
-
 class SyntaxCheck:
     """Checks a suggestion within the lines around its place: as exactly as those lines' own state allows.
 
-    Lines that are right with a placeholder must be right with the suggestion. Where they are broken already, the
-    suggestion must be right by itself and the parser that survives errors must count no more of them.
+    Lines that compile with a placeholder must compile with the suggestion: many lines around, or where these are
+    broken, the top-level block around the place. Where that is broken too, the suggestion must be right by itself and
+    the parser that survives errors must count no more of them.
     """
 
     def __init__(self, source: Source, insertion: Insertion) -> None:
         view = window(source, insertion.line, REGION_BEFORE, REGION_AFTER, REGION_CHARS)
         index = insertion.line - view.first_line
-        self._before = "".join(line + "\n" for line in view.lines[:index])
-        self._before += insertion.opening.replace("\r\n", "\n")
-        self._before = self._before.removeprefix("\ufeff")
-        self._after = insertion.tail + "\n" + "".join(line + "\n" for line in view.lines[index + 1 :])
+        above, below = list(view.lines[:index]), list(view.lines[index + 1 :])
+        self._opening = insertion.opening.replace("\r\n", "\n")
+        self._tail = insertion.tail + "\n"
         self._indent = insertion.indent
         self._is_inline = bool(insertion.line_head.strip() or insertion.tail.strip())
         placeholder = insertion.line_head if self._is_inline else insertion.indent + "pass"
-        self._is_right = not view.opening and parses(self._file(placeholder))
-        self._n_errors = 0 if self._is_right else count_errors(self._file(placeholder))
+        around = scopes(view, insertion.line, insertion.indent)
+        first = around[-1].line - view.first_line if around else index
+        end = next((number for number, line in enumerate(below) if line[:1].strip()), len(below))
+        self._is_right = False
+        for self._above, self._below in ((above, below), (above[first:], below[:end] if around else [])):
+            self._is_right = not view.opening and compiles(self._file(placeholder))
+            if self._is_right:
+                return
+        self._above, self._below = above, below
+        self._n_errors = count_errors(self._file(placeholder))
 
     def adds_no_error(self, lines: Sequence[str]) -> bool:
         """Whether the lines, put at the place, leave the file no worse."""
         text = "\n".join(lines)
         if self._is_right:
-            return parses(self._file(text))
+            return compiles(self._file(text))
         if not self._is_inline and not _CONTINUES_ABOVE.match(text):
             block = ("if 1:\n" if self._indent else "") + text
             if not parses(block + "\n"):
@@ -61,4 +56,6 @@ class SyntaxCheck:
         return count_errors(self._file(text)) <= self._n_errors
 
     def _file(self, text: str) -> str:
-        return self._before + text + self._after
+        before = "".join(line + "\n" for line in self._above).removeprefix("\ufeff")
+        after = "".join(line + "\n" for line in self._below)
+        return before + self._opening + text + self._tail + after

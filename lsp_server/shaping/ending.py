@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lsp_server.instruction import Instruction
@@ -23,6 +25,8 @@ _EXAMPLE = re.compile(
     r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
     re.IGNORECASE,
 )
+_CALLED = re.compile(r"(?<![.\w])(?:self\.|cls\.)?(\w+)\s*\(")
+_BUILTINS = frozenset(dir(builtins))
 _CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
 
 
@@ -37,14 +41,18 @@ class SuffixLine:
 class Ender:
     """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did."""
 
-    def __init__(self, suffix: Sequence[SuffixLine], instruction: Instruction | None, scope: str) -> None:
+    def __init__(
+        self, suffix: Sequence[SuffixLine], known: AbstractSet[str], instruction: Instruction | None, scope: str
+    ) -> None:
+        self._known = known
         self._suffix = suffix
         self._asked = Asked(instruction)
         self._in_function = scope == "function"
         self._pending: list[Line] = []
         self._seen: list[str] = []
         self._definitions: list[str] = []
-        self._starts_with_definition: bool | None = None
+        self._statement: Line | None = None
+        self._is_decorated = False
         self.reason = ""
 
     @property
@@ -65,14 +73,16 @@ class Ender:
             return []
         return self._keep(line)
 
-    def is_settled(self, beginning: str, depth: int) -> bool:
-        """Whether a new statement that begins so, at such a depth, ends the code however it goes on."""
+    def settles(self, beginning: str, depth: int) -> str:
+        """Why a new statement that begins so, at such a depth, ends the code however it goes on; '' if it may not."""
         if not beginning or not self._seen or depth > 0:
-            return False
+            return ""
         if depth < 0:
-            return True
-        may_go_on = self._asked.calls or self._asked.output or self._asked.statements or beginning[0] == "@"
-        return self._one_definition_done() and not may_go_on and not self._more_definitions()
+            return "dedent"
+        if self._in_function or not self._definitions or self._asked.calls or self._asked.statements:
+            return ""
+        may_be_definition = beginning[0] in "@adc#" and self._may_define_more()
+        return "" if may_be_definition or beginning[0] == "@" else "example"
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
@@ -112,32 +122,46 @@ class Ender:
             return "broken"
         if _PRINT.match(text) and self._asked.text and not self._asked.output:
             return "example"
-        return self._why_not_after_definition(text) if self._one_definition_done() else ""
+        return self._why_not_after_definition(text) if self._definitions else ""
 
     def _why_not_after_definition(self, text: str) -> str:
-        if _DEFINITION.match(text) or text.startswith("@"):
-            return "" if self._more_definitions() or self._continues_property(text) else "second definition"
-        if self._asked.calls or self._asked.output:
+        definition = _DEFINITION.match(text)
+        if definition or text.startswith("@"):
+            is_asked = definition is None or self._allows(definition[1])
+            may_follow = self._continues_property(text) or (self._may_define_more() and is_asked)
+            return "" if may_follow or self._is_decorated else "second definition"
+        if self._asked.calls or (self._asked.output and self._asked.statements):
             return ""
         call = _CALL.match(text)
         is_example = call is not None and call[1] in self._definitions
         return "" if self._asked.statements and not is_example else "example"
 
-    def _one_definition_done(self) -> bool:
-        return bool(self._definitions) and not self._in_function
+    def _allows(self, name: str) -> bool:
+        """Whether a definition by a name may follow: operators come in groups, like `__eq__` and `__hash__`."""
+        if self._definitions[-1].startswith("__"):
+            return self._asked.several or name.startswith("__") or name in self._missing()
+        return self._allows_all() or name in self._missing()
 
-    def _more_definitions(self) -> bool:
-        """Whether another definition may follow: several were asked, or a name that was asked is still missing."""
-        if self._asked.several or self._definitions[-1].startswith("_"):
-            return True
-        return bool(self._asked.names) and self._asked.names.isdisjoint(self._definitions)
+    def _allows_all(self) -> bool:
+        """Whether any definition may follow: several were asked for, or the last was a helper."""
+        return self._asked.several or self._definitions[-1].startswith("_")
+
+    def _may_define_more(self) -> bool:
+        """Whether another definition may follow, or one by a name that was asked for and is still missing."""
+        return self._allows_all() or bool(self._missing())
+
+    def _missing(self) -> frozenset[str]:
+        """Names that were asked for, or that the code kept so far calls, and that nothing defines."""
+        called = frozenset(name for text in self._seen for name in _CALLED.findall(text)) - self._known - _BUILTINS
+        return (self._asked.names | called).difference(self._definitions)
 
     def _continues_property(self, text: str) -> bool:
         return text.startswith("@") and text[1:].split(".", maxsplit=1)[0] in self._definitions
 
     def _is_suffix(self, line: Line) -> bool:
         for index, after in enumerate(self._suffix):
-            if after.depth != line.depth or len(after.text) < (3 if index == 0 else 12):
+            is_own_block = index == 0 or (after.depth == 0 and len(after.text) >= 12)
+            if after.depth != line.depth or not is_own_block or len(after.text) < 3:
                 continue
             if after.text == line.stripped:
                 return True
@@ -161,18 +185,18 @@ class Ender:
     def _keep(self, line: Line) -> list[Line]:
         kept, self._pending = [*self._pending, line], []
         self._seen.append(line.stripped)
+        if line.is_free:
+            self._statement = line
+            self._is_decorated = line.depth == 0 and line.stripped.startswith("@")
         definition = _DEFINITION.match(line.stripped) if line.is_free and line.depth == 0 else None
         if definition:
             self._definitions.append(definition[1])
-        if self._in_function and line.scan_after.is_free and self._leaves(line):
+        if self._in_function and line.scan_after.is_free and self._leaves():
             self.reason = "end"
         return kept
 
-    def _leaves(self, line: Line) -> bool:
-        """Whether a statement of the block itself leaves it: nothing can follow."""
-        if line.is_free:
-            self._last_start = line
-        start = self._last_start
-        return start.depth == 0 and bool(_LEAVES.match(start.stripped))
-
-    _last_start: Line
+    def _leaves(self) -> bool:
+        """Whether the last statement is of the block itself and leaves it: nothing can follow."""
+        return (
+            self._statement is not None and self._statement.depth == 0 and bool(_LEAVES.match(self._statement.stripped))
+        )

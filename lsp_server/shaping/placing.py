@@ -18,9 +18,12 @@ from lsp_server.shaping.scan import Scan
 from lsp_server.syntax import Scope
 
 LOOK_AHEAD = 60
+MIN_REPEATED = 6
+MIN_REPEATED_IN_BLOCK = 12
 
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:def|class)\s+(\w+)")
 _IMPORT = re.compile(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\b)")
+_PLACEHOLDER = re.compile(r"#\s*(?:<.*>|\.\.\.|…|(?:your|ваш) (?:code|код).*)\s*$", re.IGNORECASE)
 _PARAMETERS = re.compile(r"\((.*)\)")
 
 
@@ -30,6 +33,7 @@ class Above:
 
     number: int
     text: str
+    indent_columns: int
 
 
 class Placer:
@@ -45,6 +49,9 @@ class Placer:
         self._echo = _words(instruction.raw or instruction.text) if instruction else ""
         self._depth = columns(indent, tab) - columns(around[0].indent, tab) if around else 0
         self._tab = tab
+        self._target = columns(indent, tab)
+        self._own_line = around[0].line if around else -1
+        self._shift: int | None = None
         self._pointer = -1
         self._is_following = False
         self._is_placed = False
@@ -85,6 +92,8 @@ class Placer:
         """Whether a line says the instruction again: a comment like it, or a docstring where the file has one."""
         if text.startswith("#"):
             words = _words(text)
+            if _PLACEHOLDER.match(text):
+                return True
             return bool(words and self._echo) and (words in self._echo or _alike(words, self._echo))
         if text.lstrip("rRuU")[:3] in ('"""', "'''") or (text[:1] in "\"'" and text[-1:] == text[:1]):
             has_one = self._instruction is not None and self._instruction.kind == "docstring"
@@ -104,10 +113,8 @@ class Placer:
             self._move_to(scope.line)
             self._headers.append((indent, scope.line))
             return True
-        known = next((one.number for one in self._above if one.text == line.strip()), None)
-        if known is not None:
-            self._move_to(known)
-            self._headers.append((indent, known))
+        if self._follow(line):
+            self._headers.append((indent, self._above[self._pointer].number))
             return True
         if self._is_following and not self._continues(line):
             self._headers.append((indent, None))
@@ -126,12 +133,24 @@ class Placer:
     def _follow(self, line: str) -> bool:
         """Whether a line repeats one further down the file, where repeating has begun."""
         text = line.strip()
-        if not self._is_following and not (_IMPORT.match(line) or text.startswith("@")):
-            return False
+        if not self._is_following:
+            return self._begin(line)
         for index in range(self._pointer + 1, min(len(self._above), self._pointer + 1 + LOOK_AHEAD)):
             if self._above[index].text == text:
                 self._pointer = index
+                return True
+        return False
+
+    def _begin(self, line: str) -> bool:
+        """Whether a line begins a repetition: of the file from its top level, or of the cursor's own block."""
+        text, indent = line.strip(), columns(line, self._tab)
+        for index, one in enumerate(self._above):
+            is_top = one.indent_columns == 0 and indent == 0 and len(text) >= MIN_REPEATED
+            is_own = one.number > self._own_line and len(text) >= MIN_REPEATED_IN_BLOCK
+            if one.text == text and (is_top or is_own):
+                self._pointer = index
                 self._is_following = True
+                self._shift = indent - one.indent_columns
                 return True
         return False
 
@@ -152,7 +171,7 @@ class Placer:
         indent = columns(line, self._tab)
         self._pop(indent)
         if not self._headers:
-            return not self._around
+            return not self._around or (self._shift is not None and indent - self._shift == self._target)
         if not self._around or self._headers[-1][1] != self._around[0].line:
             return False
         depth = indent - self._headers[-1][0]

@@ -12,7 +12,7 @@ _FENCE_BEGIN = re.compile(r"\s*```")
 _CODE_FENCES = frozenset(("", "python", "py", "python3", "ipython", "pycon", "code"))
 _SPECIAL = re.compile(r"<\|[\w▁ ]{2,30}\|>|<｜[^｜]{2,40}｜>|</s>\s*$|\[/?INST\]|<fim_\w+>")
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
-_CYRILLIC_NAME = re.compile(r"^[\w\s.,()\[\]{}=:+\-*/<>!\"'%@&|^~\\]*$")
+_TWO_WORDS = re.compile(r"[а-яё]\s+[а-яё]|^\s*[а-яё]+[!:.]\s*$", re.IGNORECASE)
 _ENGLISH_PROSE = re.compile(
     r"\s*[*_]{0,2}(?:Here|Sure|Certainly|Of course|This|The|To|You|I|I'm|Below|In this|In the|Note|Let's|Let us|"
     r"We|It|Explanation|Output|Example|Usage|Answer|Solution|Please|Okay|OK|Great|Yes|No|If you|Make sure|Remember|"
@@ -75,7 +75,7 @@ class Unwrapper:
     def _is_prose(self, line: str, scan: Scan) -> bool:
         code = scan.code(line)
         if _CYRILLIC.search(code):
-            return not self._allow_cyrillic_names or not _CYRILLIC_NAME.match(line)
+            return not self._allow_cyrillic_names or bool(_TWO_WORDS.search(code))
         if not scan.is_free:
             return False
         return bool(_ENGLISH_PROSE.match(line) or _MARKDOWN.match(line))

@@ -8,7 +8,7 @@ return {
   cmd = { 'kodopis', 'serve', '--stdio' },
   filetypes = { 'python' },
   root_markers = { 'pyproject.toml', 'setup.py', 'setup.cfg', 'requirements.txt', 'Pipfile', '.git' },
-  settings = { kodopis = {} },
+  settings = { kodopis = vim.empty_dict() },
   capabilities = {
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
     experimental = { kodopis = { partial = true, status = true } },
@@ -21,7 +21,10 @@ return {
       require('kodopis.status').update(params)
     end,
   },
-  before_init = function(params)
+  before_init = function(params, config)
     params.locale = require('kodopis.messages').language()
+    -- the server asks for settings too, but a command may come before Neovim's answer
+    local settings = vim.tbl_get(config, 'settings', 'kodopis') or vim.empty_dict()
+    params.initializationOptions = vim.tbl_extend('keep', params.initializationOptions or {}, { kodopis = settings })
   end,
 }

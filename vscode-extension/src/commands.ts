@@ -24,8 +24,10 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     return undefined;
   };
   const handlers: Record<string, () => unknown> = {
-    suggest: () => session.ghost.suggest(),
-    cancelGeneration: () => cancelGeneration(session),
+    suggest: () => session.ghost.ask(),
+    cancelGeneration: () => session.ghost.drop(),
+    nextVariant: () => session.ghost.vary(true),
+    previousVariant: () => session.ghost.vary(false),
     writeByComment: () => fromEditor(session, "kodopis.write", atCursor),
     explainSelection: () => fromEditor(session, "kodopis.explain", atSelection),
     fixSelection: () => fromEditor(session, "kodopis.fix", withDiagnostics),
@@ -97,11 +99,6 @@ async function edit(session: Session, command: Edit, argument: object): Promise<
   } catch (error) {
     session.report(error);
   }
-}
-
-async function cancelGeneration(session: Session): Promise<void> {
-  session.ghost.cancel();
-  await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
 }
 
 async function pickModel(session: Session): Promise<void> {

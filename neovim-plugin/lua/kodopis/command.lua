@@ -11,20 +11,27 @@ local M = {}
 ---@field command vim.api.keyset.create_user_command.command_args
 ---@field argument? string the second word
 
---- The lines that a command was given, or the cursor's place where it was given none.
+--- The lines that a command was given; the cursor's where it was given none.
 ---@param context kodopis.Context
 ---@return lsp.Range
-local function range_of(context)
+local function lines_of(context)
   local command, encoding = context.command, context.client.offset_encoding
-  if command.range == 0 then
-    local position = vim.lsp.util.make_position_params(0, encoding).position
-    return { start = position, ['end'] = position }
-  end
   local last = vim.api.nvim_buf_get_lines(context.bufnr, command.line2 - 1, command.line2, false)[1] or ''
   return {
     start = { line = command.line1 - 1, character = 0 },
     ['end'] = { line = command.line2 - 1, character = vim.str_utfindex(last, encoding) },
   }
+end
+
+--- The lines that a command was given, or the cursor's place where it was given none: the server knows its function.
+---@param context kodopis.Context
+---@return lsp.Range
+local function range_of(context)
+  if context.command.range > 0 then
+    return lines_of(context)
+  end
+  local position = vim.lsp.util.make_position_params(0, context.client.offset_encoding).position
+  return { start = position, ['end'] = position }
 end
 
 --- What Neovim reports about the lines of a range.
@@ -91,7 +98,7 @@ local actions = {
     edit(context, 'fix', { range = range, diagnostics = diagnostics_in(context, range) })
   end,
   explain = function(context)
-    require('kodopis.explain').explain(context.client, context.bufnr, range_of(context))
+    require('kodopis.explain').explain(context.client, context.bufnr, lines_of(context))
   end,
   model = function(context)
     require('kodopis.model').choose(context.client, context.bufnr, context.argument)

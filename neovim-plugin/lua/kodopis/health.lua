@@ -31,32 +31,36 @@ local function check_editor()
   health.info(text('health_keys', table.concat(keys, ', ')))
 end
 
---- Ask the server's command for its version: this finds a broken installation without an editor session.
+--- Run the server's command as far as its help: this finds a broken installation without an editor session.
 ---@param cmd string[]
 local function check_command(cmd)
-  local version = vim.list_slice(cmd, 1, #cmd)
-  for index, word in ipairs(version) do
+  local words = {} ---@type string[]
+  for _, word in ipairs(cmd) do
     if word == 'serve' then
-      version = vim.list_slice(version, 1, index - 1)
       break
     end
+    table.insert(words, word)
   end
-  table.insert(version, '--version')
-  local shown = table.concat(version, ' ')
+  table.insert(words, '--help')
   local ok, result = pcall(function()
-    return vim.system(version, { text = true }):wait(PATIENCE_S * 1000)
+    return vim.system(words, { text = true }):wait(PATIENCE_S * 1000)
   end)
   if ok and result.code == 0 then
-    health.ok(text('health_version', vim.trim(result.stdout)))
-  else
-    local reason = ok and vim.trim(result.stderr ~= '' and result.stderr or ('exit code ' .. result.code)) or result
-    health.error(text('health_command_failed', shown, vim.split(reason --[[@as string]], '\n')[1]))
+    return health.ok(text('health_command_works'))
   end
+  local reason = ok and vim.trim(result.stderr) or tostring(result)
+  reason = reason ~= '' and reason or ('exit code %d'):format(result.code)
+  local lines = vim.split(reason, '\n')
+  health.error(text('health_command_failed', table.concat(words, ' '), lines[#lines]))
 end
 
 ---@param client vim.lsp.Client
 local function check_client(client)
   health.ok(text('health_attached', vim.tbl_count(client.attached_buffers)))
+  local version = vim.tbl_get(client, 'server_info', 'version') ---@type string?
+  if version then
+    health.ok(text('health_version', version))
+  end
   if not client.server_capabilities.inlineCompletionProvider then
     health.error(text('health_no_inline'))
   end

@@ -99,6 +99,7 @@ local texts = {
     en = "Add to init.lua: vim.lsp.enable('kodopis')",
   },
   health_command = { ru = 'Команда сервера: %s', en = 'Server command: %s' },
+  health_command_works = { ru = 'Команда запускается.', en = 'The command runs.' },
   health_command_failed = {
     ru = 'Команда «%s» не отвечает: %s. Запустите её в терминале.',
     en = 'The command "%s" does not answer: %s. Run it in a terminal.',

@@ -72,7 +72,7 @@ end
 ---@return string[]
 function M.ids(client)
   local params = { command = 'kodopis.models', arguments = { vim.empty_dict() } }
-  local answer = client:request_sync('workspace/executeCommand', params, 1000)
+  local answer = client:request_sync('workspace/executeCommand', params, 2000)
   local ids = {} ---@type string[]
   for _, model in ipairs(vim.tbl_get(answer or {}, 'result', 'models') or {}) do
     table.insert(ids, model.id)

@@ -6,21 +6,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from neovim_editor import Editor, Settings, StartEditor, find_neovim
+
+from .editor import Editor, Settings, StartEditor, find_neovim
 
 SCRIPT = """
 [[answer]]
-match = "Объясни|Explain|explain"
+match = "Объясни по-русски"
 text = "Функция **складывает** два числа.\\n\\nОна возвращает `a + b`.\\n"
-delay_ms = 40
+delay_ms = 60
 
 [[answer]]
-match = "сложи два числа"
+match = "Напиши docstring"
+text = "Складывает два числа."
+
+[[answer]]
+match = "Исправь.*ошибка в сумме"
+text = "```python\\ndef add(a, b):\\n    return a - b\\n```"
+
+[[answer]]
+match = "Напиши тесты"
+text = "```python\\nfrom модуль import add\\n\\n\\ndef test_add():\\n    assert add(2, 3) == 5\\n```"
+
+[[answer]]
+match = "сложи два числа\\\\s"
 text = "def add(a, b):\\n    total = a + b\\n    return total\\n"
 delay_ms = 30
 
 [[answer]]
-match = "медленно"
+match = "сложи два числа, по шагам"
 text = "def slow(a, b):\\n    first = a\\n    second = b\\n    return first + second\\n"
 delay_ms = 150
 """

@@ -190,10 +190,9 @@ class Workbench:
 
     def ghost(self) -> str:
         """The ghost text on screen: what is after the cursor, and the lines below it."""
-        parts = self.page.locator(
-            ".editor-instance [class*=ghost-text-decoration], .editor-instance .ghost-text .view-line"
-        )
-        return _plain("\n".join(parts.all_text_contents()))
+        first = self.page.locator(".editor-instance .view-line [class*=ghost-text-decoration]").all_text_contents()
+        more = self.page.locator(".editor-instance .suggest-preview-text .view-line").all_text_contents()
+        return _plain("\n".join(["".join(first), *more])) if first or more else ""
 
     def wait_for_ghost(self, wanted: str) -> str:
         """Wait until the ghost text holds something; gives all of it."""

@@ -78,7 +78,7 @@ export function makePlan(python: string, folder: string, wishes: Wishes, machine
     command: own,
     args: [...pip, ...closed, "--upgrade", "--prefer-binary", wishes.wheel],
     env: {},
-    checkArgs: ["-I", "-m", "lsp_server", "--version"],
+    checkArgs: ["-I", "-m", "lsp_server", "--help"],
   };
   return [venv, server, ...engineSteps(own, pip, closed, wishes, machine)];
 }

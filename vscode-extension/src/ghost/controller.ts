@@ -2,12 +2,13 @@
  * Ghost text that grows in VS Code, which knows only whole answers.
  *
  * Owns the one request that is with the server, and answers VS Code from what has come of it: the first partial answers
- * VS Code's own call, and each later one makes VS Code call again (`editor.action.inlineSuggest.trigger`), which is answered
- * from here and never reaches the server. What an answer is worth along the user's typing is `session`'s matter.
+ * VS Code's own call, and each later line makes VS Code call again (`inlineSuggest`), which is answered from here and
+ * never reaches the server. What an answer is worth along the user's typing is `session`'s matter.
  */
 
 import * as vscode from "vscode";
 import { CancellationTokenSource } from "vscode-languageclient/node";
+import { InlineSuggest, setCanVary, setGenerating } from "./inlineSuggest.js";
 import type { PartialParams } from "../server/protocol.js";
 import { addVariants, begin, finish, grow, judge, suggestions, type Arrived, type GhostSession, type Place, type Verdict } from "./session.js";
 
@@ -25,11 +26,8 @@ export interface Source {
 /** A generation that ends sooner than this needs no key to stop it. */
 const STOPPABLE_AFTER_MS = 100;
 
-/** A call of VS Code that we have caused: to draw what has grown, to ask again as if it came by itself, or for the user. */
-type Caused = "redraw" | "again" | "byHand";
-
-/** Shown texts change no more often than this, so that the editor has time to draw. */
-const REDRAW_MS = 40;
+/** Whole lines are shown as they come; a line that takes longer than this is shown while it is written. */
+const SLOW_LINE_MS = 500;
 
 interface Live {
   session: GhostSession;
@@ -39,14 +37,14 @@ interface Live {
   waiting: (() => void)[];
   /** Where the cursor was seen last, and in which version. */
   seen: { version: number; position: vscode.Position };
-  hasVariants: boolean;
+  /** What the answer was when it was shown last, and when that was. */
+  drawn: { text: string; atMs: number };
+  variants: "none" | "asked" | "there";
 }
 
 export class GhostController implements vscode.Disposable {
   private live: Live | undefined;
-  private caused: Caused | undefined;
-  private isDrawing = false;
-  private redrawAgain = false;
+  private readonly suggest = new InlineSuggest();
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(private readonly source: Source) {
@@ -74,25 +72,41 @@ export class GhostController implements vscode.Disposable {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[]> {
-    const isInvoked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
-    const caused = isInvoked ? this.caused : undefined;
-    if (isInvoked) this.caused = undefined;
-    const verdict = this.verdict(document, position);
+    const caused = this.suggest.claim(context);
     if (caused === "redraw") return this.items(document, position);
-    if (caused !== "byHand" && verdict === "agrees") {
-      this.note(document, position);
-      if (isInvoked) await this.fetchVariants(token);
-      return this.items(document, position);
-    }
-    if (caused === "byHand" || verdict !== "ahead") this.start(document, position, isInvoked && caused !== "again");
+    const isInvoked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && caused !== "again";
+    const verdict = caused === "byHand" ? "differs" : this.verdict(document, position);
+    if (verdict === "differs" || verdict === "used") this.start(document, position, isInvoked);
     this.note(document, position);
-    await this.growth(token);
+    if (verdict !== "agrees") await this.growth(token);
     return token.isCancellationRequested ? [] : this.items(document, position);
   }
 
   /** The user asks here and now, with or without an instruction. */
-  async suggest(): Promise<void> {
-    await this.trigger("byHand");
+  async ask(): Promise<void> {
+    await this.suggest.trigger("byHand");
+  }
+
+  /** The user wants another answer: fetch some, then show the next or the previous one. */
+  async vary(isForward: boolean): Promise<void> {
+    const { live } = this;
+    if (live?.session.phase !== "done" || live.variants === "asked") return;
+    if (live.variants === "none") {
+      live.variants = "asked";
+      const items = await this.source.variants(live.document, live.seen.position, live.cancellation.token);
+      if (this.live !== live) return;
+      live.session = addVariants(live.session, items.map((item) => arrived(live, item)));
+      live.variants = "there";
+      setCanVary(false);
+      await this.suggest.trigger("redraw");
+    }
+    await this.suggest.step(isForward);
+  }
+
+  /** The user wants none of it. */
+  async drop(): Promise<void> {
+    this.cancel();
+    await this.suggest.hide();
   }
 
   /** Part of an answer has come. */
@@ -114,7 +128,8 @@ export class GhostController implements vscode.Disposable {
     live.cancellation.cancel();
     live.cancellation.dispose();
     wake(live);
-    void setGenerating(false);
+    setGenerating(false);
+    setCanVary(false);
   }
 
   private start(document: vscode.TextDocument, position: vscode.Position, isInvoked: boolean): void {
@@ -126,21 +141,23 @@ export class GhostController implements vscode.Disposable {
       cancellation: new CancellationTokenSource(),
       waiting: [],
       seen: { version: document.version, position },
-      hasVariants: false,
+      drawn: { text: "", atMs: Date.now() },
+      variants: "none",
     };
     this.live = live;
     void this.run(live, position, isInvoked);
   }
 
   private async run(live: Live, position: vscode.Position, isInvoked: boolean): Promise<void> {
-    const stoppable = setTimeout(() => void setGenerating(true), STOPPABLE_AFTER_MS);
+    const stoppable = setTimeout(() => { setGenerating(true); }, STOPPABLE_AFTER_MS);
     const items = await this.source.request(live.document, position, isInvoked, live.cancellation.token);
     clearTimeout(stoppable);
     if (this.live !== live) return;
-    void setGenerating(false);
+    setGenerating(false);
     live.session = finish(live.session, items.map((item) => arrived(live, item)));
-    this.changed(live);
     if (live.session.answers.every((answer) => answer.trim() === "")) this.cancel();
+    else setCanVary(true);
+    this.changed(live);
   }
 
   /** Something more has come: answer the call that waits for it, or have VS Code ask again. */
@@ -149,33 +166,15 @@ export class GhostController implements vscode.Disposable {
     const verdict = editor ? this.verdict(live.document, editor.selection.active) : "ahead";
     if (verdict === "differs") {
       this.cancel();
-      if (editor && !samePlace(editor.selection.active, live.session.asked)) void this.trigger("again");
+      if (editor && !samePlace(editor.selection.active, live.session.asked)) void this.suggest.trigger("again");
       return;
     }
-    if (verdict === "agrees" && live.waiting.length === 0) void this.redraw();
-    if (verdict === "agrees" || live.session.phase === "done") wake(live);
-  }
-
-  private async redraw(): Promise<void> {
-    this.redrawAgain = true;
-    if (this.isDrawing) return;
-    this.isDrawing = true;
-    while (this.redrawAgain && this.live && activeEditorOf(this.live.document)) {
-      this.redrawAgain = false;
-      await this.trigger("redraw");
-      await new Promise((resolve) => setTimeout(resolve, REDRAW_MS));
-    }
-    this.isDrawing = false;
-  }
-
-  /** Have VS Code ask again, and know that it was us. */
-  private async trigger(caused: Caused): Promise<void> {
-    this.caused = caused;
-    try {
-      await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
-    } finally {
-      if (this.caused === caused) this.caused = undefined;
-    }
+    if (live.session.phase !== "done" && (verdict !== "agrees" || !isWorthDrawing(live))) return;
+    const [text = ""] = live.session.answers;
+    const isNew = text.trimEnd() !== live.drawn.text.trimEnd();
+    live.drawn = { text, atMs: Date.now() };
+    if (live.waiting.length > 0) wake(live);
+    else if (verdict === "agrees" && isNew) void this.suggest.redraw(() => this.live === live && activeEditorOf(live.document) !== undefined);
   }
 
   private async growth(token: vscode.CancellationToken): Promise<void> {
@@ -185,19 +184,6 @@ export class GhostController implements vscode.Disposable {
       live.waiting.push(resolve);
       token.onCancellationRequested(() => { resolve(); live.waiting = live.waiting.filter((other) => other !== resolve); });
     });
-  }
-
-  private async fetchVariants(token: vscode.CancellationToken): Promise<void> {
-    const { live } = this;
-    if (live?.session.phase !== "done" || live.hasVariants) return;
-    live.hasVariants = true;
-    try {
-      const items = await this.source.variants(live.document, live.seen.position, token);
-      if (this.live === live) live.session = addVariants(live.session, items.map((item) => arrived(live, item)));
-    } catch {
-      live.hasVariants = false;
-    }
-    if (token.isCancellationRequested) live.hasVariants = false;
   }
 
   private items(document: vscode.TextDocument, position: vscode.Position): vscode.InlineCompletionItem[] {
@@ -255,6 +241,15 @@ function wake(live: Live): void {
   for (const resolve of waiting) resolve();
 }
 
+function isWorthDrawing({ session, drawn }: Live): boolean {
+  const [text = ""] = session.answers;
+  return lines(text) > lines(drawn.text) || (text !== drawn.text && Date.now() - drawn.atMs >= SLOW_LINE_MS);
+}
+
+function lines(text: string): number {
+  return text.split("\n").length;
+}
+
 function samePlace(one: Place, other: Place): boolean {
   return one.line === other.line && one.character === other.character;
 }
@@ -262,9 +257,4 @@ function samePlace(one: Place, other: Place): boolean {
 function activeEditorOf(document: vscode.TextDocument): vscode.TextEditor | undefined {
   const editor = vscode.window.activeTextEditor;
   return editor?.document === document ? editor : undefined;
-}
-
-/** The key Esc stops the generation while this is on: see keybindings in package.json. */
-function setGenerating(isOn: boolean): Thenable<unknown> {
-  return vscode.commands.executeCommand("setContext", "kodopis.generating", isOn);
 }

@@ -8,6 +8,7 @@ import * as vscode from "vscode";
 import {
   CloseAction,
   ErrorAction,
+  ExecuteCommandRequest,
   InlineCompletionRequest,
   LanguageClient,
   MessageType,
@@ -144,5 +145,7 @@ export async function runServerCommand<Name extends ServerCommand>(
   argument: object,
   token?: vscode.CancellationToken,
 ): Promise<ServerResults[Name]> {
-  return client.sendRequest<ServerResults[Name]>("workspace/executeCommand", { command, arguments: [argument] }, token);
+  const params = { command, arguments: [argument] };
+  const result: unknown = await (token ? client.sendRequest(ExecuteCommandRequest.type, params, token) : client.sendRequest(ExecuteCommandRequest.type, params));
+  return result as ServerResults[Name];
 }

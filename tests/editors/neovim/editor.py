@@ -28,7 +28,7 @@ NAMESPACES = ("nvim.lsp.inline_completion", "kodopis.ghost")
 PATIENCE_S = 30.0
 
 _INIT = """
-vim.opt.runtimepath:prepend({plugin})
+{plugin}
 vim.opt.swapfile = false
 _G.notices = {{}}
 vim.notify = function(message) table.insert(_G.notices, message) end
@@ -37,7 +37,8 @@ if hidden then
   vim.lsp.inline_completion = false
 end
 {before}
-vim.lsp.config('kodopis', {{ cmd = vim.json.decode({cmd}), settings = {{ kodopis = vim.json.decode({settings}) }} }})
+vim.lsp.config('kodopis', {{ cmd = vim.json.decode({cmd}) }})
+{settings}
 vim.lsp.enable('kodopis')
 """
 
@@ -58,12 +59,14 @@ def find_neovim() -> str | None:
 class Settings:
     """How an editor is set up.
 
-    `hidden`: without `vim.lsp.inline_completion`, as Neovim 0.11 is; `before`: Lua at the start of the user's init.lua.
+    `hidden`: without `vim.lsp.inline_completion`, as Neovim 0.11 is; `before`: Lua at the start of the user's init.lua;
+    `plugin`: what is put into the runtimepath.
     """
 
     server: dict[str, Any] = field(default_factory=dict)
     hidden: bool = False
     before: str = ""
+    plugin: Path | None = PLUGIN
     cmd: Sequence[str] = SERVER
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +80,7 @@ class Editor:
         init = world / "init.lua"
         init.write_text(_init_file(settings), encoding="utf-8")
         environment = os.environ | _folders(world) | settings.environment
-        argv = [neovim, "--embed", "--headless", "--clean", "-n", "-u", str(init)]
+        argv = [neovim, "--embed", "--headless", "-n", "-i", "NONE", "-u", str(init)]
         before = dict(os.environ)
         os.environ.update(environment)  # pynvim starts the process with this process's environment
         try:
@@ -86,6 +89,7 @@ class Editor:
             os.environ.clear()
             os.environ.update(before)
         self.nvim.ui_attach(120, 40)
+        self.wait(lambda: self.nvim.vvars["vim_did_enter"] == 1, "start")
         self.nvim.api.set_current_dir(str(self.workspace))
 
     def open(self, name: str, text: str = "") -> Path:
@@ -98,7 +102,23 @@ class Editor:
 
     def lua(self, code: str, *arguments: object) -> Any:
         """Run Lua and return what it returns."""
+        if self.nvim.api.get_mode()["blocking"]:  # nothing else would be answered, ever
+            raise AssertionError("the editor waits for an answer, see its messages")
         return self.nvim.exec_lua(code, *arguments)
+
+    def configure(self, **settings: object) -> None:
+        """Change the server's settings while it runs."""
+        self.lua(
+            "local client = vim.lsp.get_clients({ name = 'kodopis' })[1] "
+            "client.settings = vim.tbl_deep_extend('force', client.settings, { kodopis = ... }) "
+            "client:notify('workspace/didChangeConfiguration', { settings = client.settings })",
+            settings,
+        )
+        self.lua(  # the server has asked for the new settings when it answers this
+            "local client = vim.lsp.get_clients({ name = 'kodopis' })[1] "
+            "client:request_sync('workspace/executeCommand', "
+            "{ command = 'kodopis.status', arguments = { vim.empty_dict() } }, 10000)"
+        )
 
     def keys(self, keys: str) -> None:
         """Press keys, in Vim's notation."""
@@ -162,6 +182,7 @@ class Editor:
                 log = Path(self.lua("return vim.lsp.log.get_filename()"))
                 tail = log.read_text(encoding="utf-8", errors="replace")[-3000:] if log.exists() else ""
                 state = f"mode {self.mode}, ghosts {self.ghosts}, lines {self.lines}, notices {self.notices}"
+                state += f", messages {self.nvim.funcs.execute('messages')}"
                 raise AssertionError(f"never happened: {what}; {state}\n{tail}")
             time.sleep(0.01)
         return value
@@ -190,12 +211,15 @@ StartEditor = Callable[..., Editor]
 
 def _init_file(settings: Settings) -> str:
     quote = json.dumps
+    server = quote(quote(settings.server), ensure_ascii=False)
     return _INIT.format(
-        plugin=quote(str(PLUGIN), ensure_ascii=False),
+        plugin=f"vim.opt.runtimepath:prepend({quote(str(settings.plugin))})" if settings.plugin else "",
         hidden=str(settings.hidden).lower(),
         before=settings.before,
         cmd=quote(quote(list(settings.cmd)), ensure_ascii=False),
-        settings=quote(quote(settings.server), ensure_ascii=False),
+        settings=f"vim.lsp.config('kodopis', {{ settings = {{ kodopis = vim.json.decode({server}) }} }})"
+        if settings.server
+        else "",
     )
 
 

@@ -1,0 +1,38 @@
+"""Results as JSON lines: a run that was interrupted goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Records:
+    """The rows of one file, found again by their key. Without a file they live in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._rows: dict[str, Record] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                except ValueError:  # the line being written when the run was killed
+                    continue
+                self._rows[row["key"]] = row
+
+    def get(self, key: str) -> Record | None:
+        """The row of a key, where a run has made it."""
+        return self._rows.get(key)
+
+    def add(self, key: str, row: Record) -> Record:
+        """Keep a row, on disk at once."""
+        row = {"key": key, **row}
+        self._rows[key] = row
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return row

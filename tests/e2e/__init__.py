@@ -1,0 +1,1 @@
+"""A real client, a real server process, over real stdio."""

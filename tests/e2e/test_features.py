@@ -1,0 +1,205 @@
+"""Code actions and commands around code: write, explain, fix, docstring, tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from e2e.conftest import StartEditor
+from e2e.harness import TestEditor
+from lsp_server import messages
+
+AREA = "def area(width, height):\n    return width + height\n\n\nclass Box:\n    def side(self):\n        return 1\n"
+FUNCTION = "def add(a, b):\n    # сложи два числа и верни сумму\n    \n"
+
+
+def at(uri: str, line: int, character: int = 0) -> dict[str, Any]:
+    return {"textDocument": {"uri": uri}, "position": {"line": line, "character": character}}
+
+
+def over(uri: str, first: int, last: int) -> dict[str, Any]:
+    span = {"start": {"line": first, "character": 0}, "end": {"line": last, "character": 0}}
+    return {"textDocument": {"uri": uri}, "range": span}
+
+
+def apply_edit(editor: TestEditor, uri: str) -> str:
+    """Do what the last `workspace/applyEdit` asked for; gives the file's new text."""
+    (change,) = editor.edits[-1].edit.document_changes or ()
+    assert isinstance(change, types.TextDocumentEdit)
+    assert change.text_document.uri == uri
+    assert change.text_document.version == editor.versions[uri]
+    for edit in change.edits:
+        assert isinstance(edit, types.TextEdit)
+        editor.replace(uri, edit.range, edit.new_text)
+    return editor.texts[uri]
+
+
+async def actions(editor: TestEditor, uri: str, span: types.Range, **context: Any) -> dict[str, types.CodeAction]:
+    params = types.CodeActionParams(
+        types.TextDocumentIdentifier(uri), span, types.CodeActionContext(context.pop("diagnostics", []), **context)
+    )
+    got = await editor.client.text_document_code_action_async(params)
+    return {
+        action.command.command: action
+        for action in got or ()
+        if isinstance(action, types.CodeAction) and action.command
+    }
+
+
+async def test_write_puts_the_code_into_the_file(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```"})
+    uri = editor.open(FUNCTION)
+    result = await editor.command("write", at(uri, 1, 5))
+    assert result["applied"] is True
+    assert apply_edit(editor, uri) == "def add(a, b):\n    # сложи два числа и верни сумму\n    return a + b\n    \n"
+
+
+async def test_explain_streams_markdown(start: StartEditor) -> None:
+    editor = await start({"match": "Объясни по-русски", "text": "Функция **складывает** стороны.", "delay_ms": 2})
+    uri = editor.open(AREA)
+    result = await editor.command("explain", {**over(uri, 0, 2), "partialToken": "e1"})
+    assert result == {"markdown": "Функция **складывает** стороны."}
+    assert {partial["token"] for partial in editor.partials} == {"e1"}
+    assert all(result["markdown"].startswith(partial["text"]) for partial in editor.partials)
+    assert editor.partials[-1]["done"] is True
+
+
+async def test_explain_says_what_was_left_out(start: StartEditor) -> None:
+    editor = await start({"match": "Объясни", "text": "Много строк."})
+    uri = editor.open("".join(f"value_{number} = {number}\n" for number in range(5000)))
+    markdown = (await editor.command("explain", over(uri, 0, 5000)))["markdown"]
+    assert markdown.startswith("Много строк.")
+    assert "5000" in markdown
+
+
+async def test_explain_of_nothing(start: StartEditor) -> None:
+    editor = await start({"match": "Объясни", "text": "?"})
+    uri = editor.open(AREA)
+    with pytest.raises(JsonRpcException, match=messages.NOTHING_SELECTED.ru.split(";")[0]):
+        await editor.command("explain", over(uri, 0, 0))
+
+
+async def test_fix_rewrites_the_selected_lines(start: StartEditor) -> None:
+    fixed = "```python\ndef area(width, height):\n    return width * height\n```\nЯ исправил."
+    editor = await start({"match": "Исправь.*площадь неверна", "text": fixed})
+    uri = editor.open(AREA)
+    argument = {**over(uri, 0, 2), "diagnostics": [{"message": "площадь неверна", "range": over(uri, 1, 2)["range"]}]}
+    assert (await editor.command("fix", argument))["applied"] is True
+    assert apply_edit(editor, uri) == AREA.replace("width + height", "width * height")
+
+
+async def test_fix_keeps_the_indentation(start: StartEditor) -> None:
+    editor = await start({"match": "Исправь", "text": "```python\ndef side(self):\n    return 2\n```"})
+    uri = editor.open(AREA.replace("\n", "\r\n"))
+    await editor.command("fix", over(uri, 5, 7))
+    assert apply_edit(editor, uri) == AREA.replace("return 1", "return 2").replace("\n", "\r\n")
+
+
+async def test_fix_refuses_what_breaks_the_syntax(start: StartEditor) -> None:
+    editor = await start({"match": "Исправь", "text": "```python\ndef area(width, height:\n    return (\n```"})
+    uri = editor.open(AREA)
+    with pytest.raises(JsonRpcException):
+        await editor.command("fix", over(uri, 0, 2))
+    assert editor.edits == []
+
+
+async def test_a_docstring_is_written(start: StartEditor) -> None:
+    editor = await start({"match": "Напиши docstring", "text": '"""Площадь прямоугольника."""'})
+    uri = editor.open(AREA)
+    assert (await editor.command("docstring", at(uri, 1, 6)))["applied"] is True
+    expected = AREA.replace("    return width", '    """Площадь прямоугольника."""\n    return width')
+    assert apply_edit(editor, uri) == expected
+
+
+async def test_a_docstring_is_written_anew(start: StartEditor) -> None:
+    editor = await start({"match": "Напиши docstring", "text": "Сторона коробки.\n\nВозвращает число."})
+    uri = editor.open(AREA.replace("        return 1", '        """Old."""\n        return 1'))
+    await editor.command("docstring", at(uri, 5, 8))
+    written = '        """Сторона коробки.\n\n        Возвращает число.\n        """\n        return 1'
+    assert apply_edit(editor, uri) == AREA.replace("        return 1", written)
+
+
+async def test_tests_make_a_new_file(start: StartEditor) -> None:
+    text = "```python\ndef test_area():\n    assert area(2, 3) == 6\n```"
+    editor = await start({"match": "тесты pytest", "text": text})
+    uri = editor.open(AREA, "shapes.py")
+    result = await editor.command("tests", over(uri, 0, 2))
+    assert result["applied"] is True
+    assert result["code"] == "from shapes import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n"
+    create, change = editor.edits[-1].edit.document_changes or ()
+    assert isinstance(create, types.CreateFile)
+    assert create.uri.endswith("/test_shapes.py")
+    assert isinstance(change, types.TextDocumentEdit)
+
+
+async def test_tests_are_added_to_a_file(start: StartEditor, home: Path) -> None:
+    (home / "test_shapes.py").write_text("import shapes\n", encoding="utf-8")
+    text = "```python\nfrom shapes import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n```"
+    editor = await start({"match": "тесты pytest", "text": text})
+    uri = editor.open(AREA, "shapes.py")
+    await editor.command("tests", over(uri, 0, 0))
+    (change,) = editor.edits[-1].edit.document_changes or ()
+    assert isinstance(change, types.TextDocumentEdit)
+    (edit,) = change.edits
+    assert isinstance(edit, types.TextEdit)
+    assert edit.range.start == types.Position(1, 0)
+
+
+async def test_actions_fit_the_place(start: StartEditor) -> None:
+    editor = await start({"match": ".", "text": "x"})
+    uri = editor.open(AREA + FUNCTION)
+    nothing = types.Position(2, 0)
+    assert await actions(editor, uri, types.Range(nothing, nothing)) == {}
+    inside = types.Position(1, 4)
+    found = await actions(editor, uri, types.Range(inside, inside))
+    assert set(found) == {"kodopis.docstring", "kodopis.tests"}
+    selected = await actions(editor, uri, types.Range(types.Position(0, 0), inside))
+    assert {"kodopis.explain", "kodopis.fix"} <= set(selected)
+    assert selected["kodopis.explain"].tags == (types.CodeActionTag.LlmGenerated,)
+    comment = types.Position(8, 6)
+    assert "kodopis.write" in await actions(editor, uri, types.Range(comment, comment))
+
+
+async def test_actions_of_one_kind(start: StartEditor) -> None:
+    editor = await start({"match": ".", "text": "x"})
+    uri = editor.open(AREA)
+    span = types.Range(types.Position(0, 0), types.Position(2, 0))
+    problem = types.Diagnostic(span, "площадь неверна")
+    quick = await actions(editor, uri, span, diagnostics=[problem], only=[types.CodeActionKind.QuickFix])
+    assert set(quick) == {"kodopis.fix"}
+    assert quick["kodopis.fix"].command is not None
+
+
+async def test_a_chosen_action_can_be_run_as_it_is(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```"})
+    uri = editor.open(FUNCTION)
+    place = types.Position(1, 6)
+    action = (await actions(editor, uri, types.Range(place, place)))["kodopis.write"]
+    assert action.command is not None
+    params = types.ExecuteCommandParams(action.command.command, action.command.arguments)
+    await editor.client.workspace_execute_command_async(params)
+    assert "return a + b" in apply_edit(editor, uri)
+
+
+async def test_status_models_and_the_engine(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```"})
+    assert (await editor.command("status"))["state"] == "off"
+    uri = editor.open(FUNCTION)
+    await editor.complete(uri, editor.end(uri, 2))
+    assert (await editor.command("status"))["state"] == "ready"
+    states = [status["state"] for status in editor.statuses]
+    assert states[0] == "starting"
+    assert states[-2:] == ["thinking", "ready"]
+    ids = [model["id"] for model in (await editor.command("models"))["models"]]
+    assert "qwen2.5-coder-0.5b" in ids
+    (pid,) = editor.engine_pids()
+    assert await editor.command("restartEngine") == {"restarted": True}
+    (other,) = editor.engine_pids()
+    assert pid != other
+    assert await editor.command("stopEngine") == {"stopped": True}
+    assert editor.engine_pids() == []
+    assert await editor.command("stopEngine") == {"stopped": False}

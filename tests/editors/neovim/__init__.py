@@ -1,0 +1,1 @@
+"""The Neovim plugin in a real Neovim, as a user at the keyboard has it."""

@@ -1,0 +1,273 @@
+"""Answers as models give them, and what of each belongs in the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from lsp_server import instruction
+from lsp_server.shaping import Shaper, Suggestion
+
+from ..places import at_cursor
+
+SUM = "def total(xs):\n    # посчитай сумму чётных\n    ‸\n    return result\n"
+ADD = "import os\n\n\n# функция add, которая складывает два числа\n‸\n"
+STACK = (
+    "class Stack:\n"
+    '    """Стек."""\n\n'
+    "    limit = 10\n\n"
+    "    def __init__(self):\n"
+    "        self.items = []\n\n"
+    "    # метод push: положить, при переполнении OverflowError\n"
+    "    ‸\n"
+)
+PUSH = (
+    "    def push(self, item):\n"
+    "        if len(self.items) >= self.limit:\n"
+    "            raise OverflowError\n"
+    "        self.items.append(item)"
+)
+DOCSTRING = 'def mean(xs):\n    """Среднее арифметическое, для пустого списка 0."""\n    ‸\n'
+
+
+def shape(text: str, answer: str, head: str = "", newline: str = "\n", truncated: bool = False) -> Suggestion:
+    source, cursor = at_cursor(text, newline)
+    found = instruction.find(source, cursor, automatic=False)
+    insertion = found.place if found else instruction.insertion_at(source, cursor)
+    shaper = Shaper(source, insertion, found, head)
+    for char in answer:
+        if shaper.done:
+            break
+        shaper.feed(char)
+    return shaper.finish(truncated=truncated)
+
+
+RESULT = "    result = 0\n    for x in xs:\n        if x % 2 == 0:\n            result += x"
+
+CASES = {
+    "bare": (SUM, " result = sum(x for x in xs if x % 2 == 0)", "   ", "    result = sum(x for x in xs if x % 2 == 0)"),
+    "stops at the suffix": (SUM, RESULT[4:] + "\n    return result\n\n\nprint(total([1]))\n", "    ", RESULT),
+    "stops at a fence": (SUM, RESULT[4:] + "\n```\n\n### Объяснение:\n1. Цикл", "    ", RESULT),
+    "stops at prose": (SUM, RESULT[4:] + "\n\nЭтот код считает сумму.", "    ", RESULT),
+    "stops at a special token": (SUM, RESULT[4:] + "<|endoftext|>def f(): pass\n", "    ", RESULT),
+    "indentation of the first line lost": (SUM, RESULT[4:], "", RESULT),
+    "indentation doubled on the first line": (SUM, RESULT, "    ", RESULT),
+    "indentation lost everywhere": (
+        SUM,
+        "result = 0\nfor x in xs:\n    if x % 2 == 0:\n        result += x\n",
+        "",
+        RESULT,
+    ),
+    "function rewritten": (SUM, f"```python\ndef total(xs):\n{RESULT}\n    return result\n```\nГотово", "", RESULT),
+    "function rewritten without the comment, in English": (
+        SUM,
+        f"Here is the code:\n\n```python\ndef total(xs):\n    # sum the even numbers\n{RESULT}\n    return result\n```",
+        "",
+        "    # sum the even numbers\n" + RESULT,
+    ),
+    "comment said again": (SUM, f"    # посчитай сумму чётных\n{RESULT}\n", "", RESULT),
+    "chatter and example": (
+        ADD,
+        "Вот функция:\n\n```python\ndef add(a, b):\n    return a + b\n\n# Пример вызова\nprint(add(1, 2))\n```\n",
+        "",
+        "def add(a, b):\n    return a + b",
+    ),
+    "file rewritten": (
+        ADD,
+        "```python\nimport os\n\n\n# функция add, которая складывает два числа\ndef add(a, b):\n    return a + b\n```",
+        "",
+        "def add(a, b):\n    return a + b",
+    ),
+    "file rewritten from a constant on": (
+        'ALPHABET = "абв"\n\n\ndef mean(xs):\n    """Среднее чисел."""\n    ‸\n',
+        '```python\nALPHABET = "абв"\n\ndef mean(xs):\n    """Mean."""\n    return sum(xs) / len(xs)\n```',
+        "",
+        "    return sum(xs) / len(xs)",
+    ),
+    "second function": (
+        ADD,
+        "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n",
+        "",
+        "def add(a, b):\n    return a + b",
+    ),
+    "main block": (
+        ADD,
+        'def add(a, b):\n    return a + b\n\n\nif __name__ == "__main__":\n    print(add(1, 2))\n',
+        "",
+        "def add(a, b):\n    return a + b",
+    ),
+    "new import kept, known one dropped": (
+        ADD,
+        "import os\nimport math\n\ndef add(a, b):\n    return math.fsum([a, b])\n",
+        "",
+        "import math\n\ndef add(a, b):\n    return math.fsum([a, b])",
+    ),
+    "shell fence passed over": (
+        ADD,
+        "```bash\npip install x\n```\n\n```python\ndef add(a, b):\n    return a + b\n```",
+        "",
+        "def add(a, b):\n    return a + b",
+    ),
+    "method": (STACK, PUSH[4:] + "\n\n    def pop(self):\n        return self.items.pop()\n", "    ", PUSH),
+    "class rewritten": (
+        STACK,
+        f"```python\nclass Stack:\n    limit = 10\n\n    def __init__(self):\n        self.items = []\n\n{PUSH}\n",
+        "",
+        PUSH,
+    ),
+    "method without its class's indentation": (
+        STACK,
+        "\n".join(line[4:] for line in PUSH.splitlines()) + "\n",
+        "",
+        PUSH,
+    ),
+    "docstring repeated": (
+        DOCSTRING,
+        '    """Среднее арифметическое."""\n    return sum(xs) / len(xs) if xs else 0\n',
+        "",
+        "    return sum(xs) / len(xs) if xs else 0",
+    ),
+    "function renamed": (
+        DOCSTRING,
+        "```python\ndef average(xs):\n    return sum(xs) / len(xs) if xs else 0\n```",
+        "",
+        "    return sum(xs) / len(xs) if xs else 0",
+    ),
+    "decorator keeps its inner function": (
+        "import time\n\n\ndef timed(func):\n    # обёртка, которая печатает время\n    ‸\n",
+        "    def wrapper(*args):\n        print(1)\n        return func(*args)\n    return wrapper\n\n\ntimed(1)\n",
+        "",
+        "    def wrapper(*args):\n        print(1)\n        return func(*args)\n    return wrapper",
+    ),
+    "tabs": (
+        "def total(xs):\n\t# посчитай сумму\n\t‸\n",
+        "    s = 0\n    for x in xs:\n        s += x\n    return s\n",
+        "",
+        "\ts = 0\n\tfor x in xs:\n\t\ts += x\n\treturn s",
+    ),
+    "fence in a string stays": (
+        "# функция fenced(code): код в ограде Markdown\n‸\n",
+        'def fenced(code):\n    return f"""\n```python\n{code}\n```\n"""\n\nprint(fenced("x"))\n',
+        "",
+        'def fenced(code):\n    return f"""\n```python\n{code}\n```\n"""',
+    ),
+    "data in a string is not moved": (
+        SUM,
+        'query = """\nselect 1\n"""\nresult = run(query)\n',
+        "",
+        '    query = """\nselect 1\n"""\n    result = run(query)',
+    ),
+    "third repetition": (
+        SUM,
+        "    result = 0\n" + "    result += xs.pop()\n" * 9,
+        "",
+        "    result = 0\n    result += xs.pop()\n    result += xs.pop()",
+    ),
+    "trailing comments": (SUM, "    result = 1\n    # готово\n    # проверено\n", "", "    result = 1"),
+    "cut back to what parses": (SUM, "    result = 0\n    result += (1 +\n", "", "    result = 0"),
+    "Cyrillic names not taken": (SUM, "    result = 0\n    сумма = 1\n    result = сумма\n", "", "    result = 0"),
+    "Cyrillic names where the file has them": (
+        "def сумма(числа):\n    # сложи\n    ‸\n",
+        "    итог = sum(числа)\n    return итог\n",
+        "",
+        "    итог = sum(числа)\n    return итог",
+    ),
+    "print asked for": (
+        "xs = [1]\n# отсортируй xs и выведи\n‸\n",
+        "xs.sort()\nprint(xs)\n",
+        "",
+        "xs.sort()\nprint(xs)",
+    ),
+    "print not asked for": ("xs = [1]\n# отсортируй xs\n‸\n", "xs.sort()\nprint(xs)\n", "", "xs.sort()"),
+    "two functions asked for": (
+        "# две функции: add и sub\n‸\n",
+        "def add(a, b):\n    return a + b\n\ndef sub(a, b):\n    return a - b\n\nprint(1)\n",
+        "",
+        "def add(a, b):\n    return a + b\n\ndef sub(a, b):\n    return a - b",
+    ),
+    "inside a line": ("def f(xs):\n    return ‸\n", "sum(xs)\n\ndef g(): pass\n", "    return ", "    return sum(xs)"),
+    "inside a line, its head repeated": ("def f(xs):\n    return ‸\n", "return sum(xs)\n", "", "    return sum(xs)"),
+    "nothing but chatter": (SUM, "Конечно! Я помогу вам.\n", "", ""),
+    "nothing but the suffix": (SUM, "    return result\n", "", ""),
+    "nothing": (SUM, "", "    ", ""),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_answer_is_shaped(name: str) -> None:
+    text, answer, head, expected = CASES[name]
+    assert shape(text, answer, head).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "reason"),
+    [
+        (SUM, RESULT + "\n    return result\n", "suffix"),
+        (SUM, RESULT + "\nother()\n", "dedent"),
+        (SUM, "    return sum(xs)\n", "end"),
+        (ADD, "def add(a, b):\n    return a + b\nprint(1)", "example"),
+        (ADD, "def add(a, b):\n    return a + b\n", "stream"),
+    ],
+)
+def test_reason_to_stop(text: str, answer: str, reason: str) -> None:
+    assert shape(text, answer).stop_reason == reason
+
+
+def test_generation_stops_before_the_line_is_whole() -> None:
+    source, cursor = at_cursor(SUM)
+    found = instruction.find(source, cursor, automatic=False)
+    assert found is not None
+    shaper = Shaper(source, found.place, found)
+    shaper.feed(RESULT + "\n\n")
+    assert not shaper.done
+    shaper.feed("d")
+    assert shaper.done
+
+
+def test_truncated_answer_loses_its_last_line() -> None:
+    assert shape(SUM, "    result = 0\n    result = xs.ap", truncated=True).text == "    result = 0"
+
+
+def test_line_ends_of_the_file() -> None:
+    assert shape(SUM, RESULT + "\n", newline="\r\n").text == RESULT.replace("\n", "\r\n")
+
+
+def test_comment_on_the_cursors_line_is_kept() -> None:
+    assert shape("def f(xs):\n    # верни сумму‸\n", "    return sum(xs)\n").text == (
+        "    # верни сумму\n    return sum(xs)"
+    )
+
+
+def test_partial_waits_for_a_whole_statement() -> None:
+    source, cursor = at_cursor(SUM)
+    found = instruction.find(source, cursor, automatic=False)
+    assert found is not None
+    shaper = Shaper(source, found.place, found, "    ")
+    shown = []
+    for piece in ("result = 0\n", "    for x in xs:\n", "        result += x\n", "    # дальше\n"):
+        shaper.feed(piece)
+        shown.append(shaper.partial)
+    first, whole = "    result = 0", "    result = 0\n    for x in xs:\n        result += x"
+    assert shown == [first, first, whole, whole]
+
+
+def test_russian_docstring_does_not_allow_prose() -> None:
+    text = 'def mean(xs):\n    """Среднее.\n\n    Пустой список нельзя.\n    """\n    ‸\n'
+    assert shape(text, "Вот код:\n```python\nreturn sum(xs)\n```\n").text == "    return sum(xs)"
+
+
+def test_prose_is_no_code_where_names_are_russian() -> None:
+    text = "def сумма(числа):\n    # сложи\n    ‸\n"
+    answer = "Конечно!\nВот этот код:\n    итог, часть = 0, 1\n    return итог\n\nЭтот код складывает.\n"
+    assert shape(text, answer).text == "    итог, часть = 0, 1\n    return итог"
+
+
+def test_line_of_a_later_block_below_is_no_end() -> None:
+    below = "\n    def redo(self):\n        action = self.undone.pop()\n        return action\n"
+    answer = "    def undo(self):\n        action = self.done.pop()\n        return action\n"
+    assert shape("class A:\n    # метод undo\n    ‸\n" + below, answer).text == answer.rstrip("\n")
+
+
+@pytest.mark.parametrize("broken", ["def broken(:\n  x = = ((\n\n", "x = '\n", ") ] }\n"])
+def test_errors_elsewhere_do_not_silence_it(broken: str) -> None:
+    assert shape(broken * 3 + SUM + broken, RESULT).text == RESULT
+    assert shape(broken * 3 + SUM + broken, RESULT + "\n    x = (\n").text == RESULT

@@ -1,0 +1,131 @@
+"""The command line as a person and a program meet it: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lsp_server.engine.process import running_engines
+
+SCRIPT = """
+[[answer]]
+match = "def add"
+text = "return a + b\\n```"
+[[answer]]
+match = "сложи"
+text = "total = a + b\\n```"
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "сценарий.toml"
+    path.write_text(SCRIPT, encoding="utf-8")
+    return path
+
+
+def kodopis(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "KODOPIS_HOME": str(home), "KODOPIS_LANG": "ru", "PYTHONIOENCODING": "utf-8", **environment}
+    command = [sys.executable, "-m", "lsp_server", *arguments]
+    encoding = environment.get("PYTHONIOENCODING", "utf-8").split(":")[0]
+    return subprocess.run(command, env=env, capture_output=True, encoding=encoding, timeout=60, check=False)
+
+
+def test_ask_prints_code_alone_and_leaves_an_engine_that_stop_ends(tmp_path: Path, script: Path) -> None:
+    model = f"scripted:{script}"
+    asked = kodopis(tmp_path, "ask", "сложи a и b", "--model", model)
+    assert (asked.stdout, asked.returncode) == ("total = a + b\n", 0), asked.stderr
+    told = json.loads(kodopis(tmp_path, "ask", "сложи a и b", "--model", model, "--json").stdout)
+    assert set(told) == {"code", "tokens", "tokens_per_s", "ttft_ms", "model"}
+    assert told["code"] == "total = a + b"
+    (engine,) = json.loads(kodopis(tmp_path, "status", "--json").stdout)
+    assert engine["pid"] == running_engines(tmp_path / "engine")[0].state.pid
+    assert json.loads(kodopis(tmp_path, "stop", "--json").stdout) == {"stopped": 1}
+    assert running_engines(tmp_path / "engine") == []
+    assert kodopis(tmp_path, "stop").returncode == 0
+
+
+def test_ask_for_a_place_in_a_file(tmp_path: Path, script: Path) -> None:
+    file = tmp_path / "файл.py"
+    file.write_text("def add(a, b):\n    # сложи\n\nprint(add)\n", encoding="utf-8")
+    try:
+        place = ["--file", str(file), "--line", "2", "--model", f"scripted:{script}"]
+        by_comment = kodopis(tmp_path, "ask", *place)
+        assert by_comment.stdout == "    return a + b\n", by_comment.stderr
+        by_words = kodopis(tmp_path, "ask", "сложи числа", *place)
+        assert by_words.stdout == "    return a + b\n", by_words.stderr
+    finally:
+        kodopis(tmp_path, "stop")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ask", "сложи", "--model", "no-such-model"], "no-such-model"),
+        (["ask", "сложи", "--file", "none.py"], "none.py"),
+        (["ask"], "инструкцию"),
+        (["serve", "--tcp", "0.0.0.0:2087"], "0.0.0.0:2087"),
+        (["serve", "--tcp", "example.org:80"], "example.org:80"),
+        (["models", "path", "qwen2.5-coder-0.5b"], "qwen2.5-coder-0.5b"),
+    ],
+)
+def test_a_failure_says_why_and_gives_one(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = kodopis(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_taken_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = kodopis(tmp_path, "serve", "--tcp", address)
+    assert done.returncode == 1
+    assert address in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["serve", "--stdio", "--tcp", "x"], ["ask", "--line", "x"]])
+def test_a_wrong_command_line_gives_two(tmp_path: Path, arguments: list[str]) -> None:
+    assert kodopis(tmp_path, *arguments).returncode == 2
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["ask"], ["doctor"], ["status"], ["stop"], ["models"]])
+@pytest.mark.parametrize(("language", "word"), [("ru", "справк"), ("en", "help")])
+def test_help_in_two_languages(tmp_path: Path, command: list[str], language: str, word: str) -> None:
+    done = kodopis(tmp_path, *command, "--help", KODOPIS_LANG=language)
+    assert done.returncode == 0
+    assert word in done.stdout
+    is_russian = any("а" <= letter <= "я" for letter in done.stdout)
+    assert is_russian == (language == "ru")
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp866", "ascii"])
+def test_any_console(tmp_path: Path, encoding: str) -> None:
+    done = kodopis(tmp_path, "--help", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0
+    assert "ask" in done.stdout
+
+
+def test_doctor_says_what_to_do_next(tmp_path: Path) -> None:
+    done = kodopis(tmp_path, "doctor", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert found["sha256"] is None
+    assert found["ready"] is False
+    assert f"kodopis models get {found['model']}" in found["next"]
+    assert "kodopis models get" in kodopis(tmp_path, "doctor").stdout
+
+
+def test_the_server_ends_with_its_stdin(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lsp_server", "--stdio"]
+    env = {**os.environ, "KODOPIS_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")

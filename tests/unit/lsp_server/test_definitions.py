@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from lsp_server.definitions import definition_at, top_level_names
+from lsp_server.document import Source
+from lsp_server.workspace import split_lines
+
+TEXT = '''import os
+
+@cached
+def first(
+    a,
+):
+    """Doc
+    string."""
+    return a
+
+
+class Box:
+    size = 1
+
+    async def side(self): return 1
+'''
+SOURCE = Source("file:///x.py", tuple(split_lines(TEXT)))
+
+
+@pytest.mark.parametrize("line", [2, 3, 4, 6, 8])
+def test_a_function_with_all_its_parts(line: int) -> None:
+    found = definition_at(SOURCE, line)
+    assert found is not None
+    assert (found.name, found.first_line, found.last_line, found.body_line) == ("first", 2, 8, 6)
+    assert found.docstring == (6, 7)
+    assert found.body_indent == "    "
+
+
+def test_a_one_liner_in_a_class() -> None:
+    found = definition_at(SOURCE, 14)
+    assert found is not None
+    assert (found.name, found.is_one_liner) == ("side", True)
+    around = definition_at(SOURCE, 12)
+    assert around is not None
+    assert (around.name, around.is_one_liner, around.docstring) == ("Box", False, None)
+
+
+@pytest.mark.parametrize("line", [0, 1, 99])
+def test_no_definition(line: int) -> None:
+    assert definition_at(SOURCE, line) is None
+
+
+def test_names_at_the_top() -> None:
+    assert top_level_names(SOURCE, 0, 14) == ["first", "Box"]
+    assert top_level_names(SOURCE, 11, 14) == ["Box"]
+    assert top_level_names(SOURCE, 5, 8) == []

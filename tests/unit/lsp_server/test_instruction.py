@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import pytest
+
+from lsp_server.document import Place
+from lsp_server.instruction import Insertion, find, insertion_at
+
+from .places import at_cursor
+
+FOUND = {
+    "comment": ("# напиши функцию сложения\n‸", "напиши функцию сложения", ""),
+    "block": ("# напиши функцию сложения\n# двух чисел\n‸", "напиши функцию сложения\nдвух чисел", ""),
+    "tabs": ("def f():\n\t# верни сумму\n\t‸", "верни сумму", "\t"),
+    "dedented cursor": ("def f():\n    x = 1\n    # верни сумму\n‸", "верни сумму", "    "),
+    "comment left of its block": ("def f():\n# верни сумму чисел\n‸", "верни сумму чисел", "    "),
+    "comment left of its block, two spaces": ("if a:\n  b()\ndef f():\n# верни сумму\n‸", "верни сумму", "  "),
+    "comment left of the code below": ("def f():\n# верни сумму\n‸\n        return s\n", "верни сумму", "        "),
+    "after a pragma": ("# -*- coding: utf-8 -*-\n# напиши функцию сложения\n‸", "напиши функцию сложения", ""),
+    "after a rule": ("# ------\n# напиши функцию сложения\n# ------\n‸\n", None, ""),
+    "after commented-out code": ("# x = f(1)\n# напиши функцию сложения\n‸", "напиши функцию сложения", ""),
+    "with a line of example": ("# отсортируй список xs\n# xs = [3, 1]\n‸", "отсортируй список xs\nxs = [3, 1]", ""),
+    "todo": ("def f():\n    # TODO: посчитать сумму чисел\n    ‸", "посчитать сумму чисел", "    "),
+    "СДЕЛАТЬ": ("# СДЕЛАТЬ: чтение файла построчно\n‸", "чтение файла построчно", ""),
+    "blank line between": ("# напиши функцию сложения\n\n‸", "напиши функцию сложения", ""),
+    "code after": ("def f():\n    # посчитай сумму s\n    ‸\n    return s\n", "посчитай сумму s", "    "),
+    "broken code above": ("def f(:\n  x = ((\n# напиши функцию сложения\n‸", "напиши функцию сложения", ""),
+    "docstring": ('def f(xs):\n    """Сумма чисел."""\n    ‸', "Сумма чисел.", "    "),
+    "docstring of several lines": (
+        'def f(\n    xs,\n) -> int:\n    """\n    Сумма.\n\n    Чисел.\n    """\n‸',
+        "Сумма.\n\nЧисел.",
+        "    ",
+    ),
+    "docstring, then pass": ('def f(xs):\n    """Сумма чисел."""\n    ‸\n    pass\n', "Сумма чисел.", "    "),
+    "docstring, then another function": ('def f(xs):\n    """Сумма."""\n    ‸\n\ndef g(): pass\n', "Сумма.", "    "),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_automatic_finds(name: str) -> None:
+    text, expected, indent = FOUND[name]
+    found = find(*at_cursor(text), automatic=True)
+    assert (found.text if found else None) == expected
+    if found:
+        assert found.place.indent == indent
+
+
+NOT_FOUND = {
+    "still typed": "# напиши функцию‸",
+    "trailing remark": "x = 1  # посчитай сумму чисел\n‸",
+    "in a string": 'x = """\n# посчитай сумму чисел\n‸\n"""\n',
+    "module docstring": '"""Считает сумму чисел."""\n‸',
+    "docstring of a function with a body": 'def f():\n    """Сумма чисел."""\n    ‸\n    return 1\n',
+    "docstring of a class": 'class A:\n    """Стек чисел."""\n    ‸\n',
+    "string that is no docstring": 'def f():\n    x = 1\n    """Сумма чисел."""\n    ‸\n',
+    "code under it": "# посчитай сумму чисел\ns = sum(xs)\n‸",
+    "far above": "# посчитай сумму чисел\n\n\n\n‸",
+    "encoding": "# -*- coding: utf-8 -*-\n‸",
+    "pragma": "# noqa: E501\n‸",
+    "type": "# type: ignore\n‸",
+    "licence": "# Лицензия MIT, все права защищены\n‸",
+    "author": "# Автор: Иван Петров\n‸",
+    "rule": "# ==========\n‸",
+    "heading": "# === Работа со строками ===\n‸",
+    "region": "# region Подсчёт суммы чисел\n‸",
+    "link": "# https://example.org/список\n‸",
+    "commented-out code": '# print("посчитай сумму")\n‸',
+    "commented-out block": "# for x in xs:\n#     сумма += x\n‸",
+    "English": "# write a function that adds two numbers\n‸",
+    "nothing": "‸",
+    "code on the line": "# посчитай сумму чисел\nx = ‸",
+}
+
+
+@pytest.mark.parametrize("name", NOT_FOUND)
+def test_automatic_does_not_find(name: str) -> None:
+    assert find(*at_cursor(NOT_FOUND[name]), automatic=True) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Настройки\n‸", "Настройки"),
+        ("# write a function that adds two numbers\n‸", "write a function that adds two numbers"),
+        ("# посчитай сумму чисел\n\n\n\n‸", "посчитай сумму чисел"),
+        ("# посчитай сумму‸", "посчитай сумму"),
+        ('def f():\n    """Sum of numbers."""\n    ‸\n    return 1\n', "Sum of numbers."),
+        ("x = 1  # посчитай сумму чисел\n‸", None),
+        ("‸", None),
+    ],
+)
+def test_manual_takes_what_stands_above(text: str, expected: str | None) -> None:
+    found = find(*at_cursor(text), automatic=False)
+    assert (found.text if found else None) == expected
+
+
+def test_english_by_setting() -> None:
+    source, cursor = at_cursor("# write a function that adds two numbers\n‸")
+    found = find(source, cursor, automatic=True, english=True)
+    assert found is not None
+    assert (found.language, found.kind, found.expects) == ("en", "comment", "function")
+    assert find(*at_cursor("# this is the old way\n‸"), automatic=True, english=True) is None
+
+
+def test_cursor_on_the_comment_keeps_it() -> None:
+    found = find(*at_cursor("def f():\n    # верни сумму‸\n"), automatic=False)
+    assert found is not None
+    assert found.place == Insertion(1, 17, "    ", "    # верни сумму\n    ")
+    assert (found.place.opening, found.place.line_head) == ("    # верни сумму\n", "    ")
+    assert found.place.place == Place(1, 17)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def f():\n‸", Insertion(1, 0, "    ", "    ")),
+        ("def f():\n\t‸", Insertion(1, 1, "\t", "\t")),
+        ("x = ‸", Insertion(0, 4, "", "x = ")),
+        ("    foo(‸)", Insertion(0, 8, "    ", "    foo(", ")")),
+        ("if a:\n  ‸x", Insertion(1, 2, "  ", "  ", "x")),
+        ("if a:\n  b()\n‸", Insertion(2, 0, "  ", "  ")),
+        ("if a:\n  b()\n\n‸", Insertion(3, 0, "", "")),
+    ],
+)
+def test_place_for_ordinary_completion(text: str, expected: Insertion) -> None:
+    assert insertion_at(*at_cursor(text)) == expected
+
+
+def test_cost_does_not_grow_with_the_file() -> None:
+    text = "def f():\n    x = '''\n    def g\n    '''\n" * 5_000
+    source, cursor = at_cursor(text + "# напиши функцию сложения\n‸\n" + text)
+    found = find(source, cursor, automatic=True)
+    assert found is not None
+    assert found.text == "напиши функцию сложения"
+
+
+def test_a_window_that_begins_in_a_string_is_read_right() -> None:
+    text = 'TEMPLATE = """\n' + "def f():\n    pass\n" * 400 + '# напиши функцию сложения\n‸\n"""\n'
+    assert find(*at_cursor(text), automatic=True) is None

@@ -1,0 +1,129 @@
+"""The way of a suggestion over a real engine process that answers from a script."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from lsp_server.choice import choose, serve
+from lsp_server.document import Place, Source
+from lsp_server.engine.local import LocalEngine
+from lsp_server.errors import EngineError
+from lsp_server.served import Served, _plain
+from lsp_server.settings import Settings
+from lsp_server.suggest import Answer, Question, make_plan, variants, warm_up
+from lsp_server.workspace import split_lines
+from models.prompt import Prompt, Segment
+
+FUNCTION = "def add(a, b):\n    # сложи два числа и верни сумму\n    \n"
+BODY = "c = a\nc += b\nd = c\nreturn d"
+SCRIPT = f'[[answer]]\nmatch = "сложи"\ntext = """{BODY}\n```"""\n'
+
+
+@pytest_asyncio.fixture
+async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    script = tmp_path / "script.toml"
+    script.write_text(SCRIPT, encoding="utf-8")
+    made = await serve(choose(Settings(model=f"scripted:{script}")))
+    yield made
+    assert isinstance(made.engine, LocalEngine)
+    await made.engine.stop()
+
+
+def question(text: str = FUNCTION, line: int = 2, column: int = 4, **more: object) -> Question:
+    return Question(Source("file:///x.py", tuple(split_lines(text))), Place(line, column), **more)  # type: ignore[arg-type]
+
+
+async def test_an_answer_grows_by_prefixes(served: Served) -> None:
+    plan = await make_plan(served, question())
+    assert plan is not None
+    answer = Answer(plan)
+    texts = [text async for text in answer.stream(served)]
+    assert texts[-1] == "\n".join(f"    {line}" for line in BODY.split("\n"))
+    assert all(texts[-1].startswith(text) for text in texts)
+    assert answer.is_done
+    assert answer.n_tokens > 0
+    assert answer.ttft_ms is not None
+
+
+async def test_an_interrupted_answer_goes_on(served: Served) -> None:
+    plan = await make_plan(served, question())
+    assert plan is not None
+    whole, broken = Answer(plan), Answer(plan)
+    async for _ in whole.stream(served):
+        pass
+    for _ in range(20):
+        async with aclosing(broken.stream(served)) as texts:
+            async for _ in texts:
+                break
+    async for _ in broken.stream(served):
+        pass
+    assert broken.text == whole.text
+    assert broken.raw == whole.raw
+    assert broken.n_tokens == whole.n_tokens
+
+
+async def test_automatic_questions_without_an_instruction_have_no_plan(served: Served) -> None:
+    assert await make_plan(served, question("x = 1\n\n", 1, 0, is_automatic=True)) is None
+    assert await make_plan(served, question("x = 1\n\n", 1, 0)) is not None
+
+
+async def test_the_token_limit_leaves_whole_lines(served: Served) -> None:
+    plan = await make_plan(served, question(max_tokens=8))
+    assert plan is not None
+    answer = Answer(plan)
+    async for _ in answer.stream(served):
+        pass
+    lines = [f"    {line}" for line in BODY.split("\n")]
+    assert answer.text.split("\n") == lines[: answer.text.count("\n") + 1]
+
+
+async def test_text_of_a_file_never_becomes_a_special_token(served: Served) -> None:
+    (special,) = await served.engine.tokenize("<|im_end|>", parse_special=True)
+    marked = await served.tokens(Prompt((Segment("<|im_end|>", is_special=True),), (), ""))
+    plain = await served.tokens(Prompt((Segment("x = '<|im_end|>'"),), (), ""))
+    assert marked == (special,)
+    assert special not in plain
+    plan = await make_plan(served, question("x = '<|im_end|>'\n" + FUNCTION, 3))
+    bare = await make_plan(served, question("x = ''\n" + FUNCTION, 3))
+    assert plan is not None
+    assert bare is not None
+    assert plan.tokens.count(special) == bare.tokens.count(special)  # type: ignore[arg-type]
+
+
+async def test_variants_do_not_repeat(served: Served) -> None:
+    assert [answer.text async for answer in variants(served, question(), 3)] == [
+        "\n".join(f"    {line}" for line in BODY.split("\n"))
+    ]
+
+
+async def test_a_warm_up_leaves_the_prompt_in_the_engine(served: Served) -> None:
+    await warm_up(served, question())
+    plan = await make_plan(served, question(), is_warm=True)
+    assert plan is not None
+    request = replace(await Answer(plan).request(served), n_predict=1)
+    timings = [chunk.timings async for chunk in served.engine.complete(request)][-1]
+    assert timings.cached_tokens >= len(plan.tokens) - 1
+
+
+async def test_a_kind_that_the_model_cannot_do(served: Served) -> None:
+    with pytest.raises(EngineError) as raised:
+        replace(served, formats={}).format_for("chat")
+    assert raised.value.code == "no_format"
+
+
+async def test_the_budget_follows_the_speed(served: Served) -> None:
+    cold = await served.prompt_budget(256, is_warm=False)
+    warm = await served.prompt_budget(256, is_warm=True)
+    assert 0 < cold <= warm < served.n_ctx
+
+
+def test_a_plain_prompt_pulls_marks_apart() -> None:
+    prompt = Prompt((Segment("<|im_start|>", is_special=True), Segment("x = '<|im_start|>'")), (), "")
+    assert _plain(prompt) == "<|im_start|>x = '< |im_start|>'"

@@ -35,18 +35,16 @@ from finetune.train.trainer import CompletionTrainer
 class Contestant:
     """One way to train: a trainer, and the batches that make up one optimiser step."""
 
-    def __init__(self, name: str, kind: type[SFTTrainer], run: Run, folder: Path, *, rows: int, per_batch: int) -> None:
+    def __init__(self, name: str, kind: type[SFTTrainer], run: Run, model: Any, *, rows: int, per_batch: int) -> None:
         self.name = name
-        base = open_base(run)
-        model = get_peft_model(load_model(base, run.recipe.model.precision), lora_config(run.recipe))
         recipe = replace(run.recipe, train=replace(run.recipe.train, batch_size=per_batch, accumulate=1))
         examples = dataset_of(read_split(run, "train")[:rows])
         self.trainer = kind(
             model=model,
-            args=training_arguments(recipe, folder / name),
+            args=training_arguments(recipe, Path(tempfile.gettempdir())),
             train_dataset=examples,
             eval_dataset=examples,
-            processing_class=load_tokenizer(base),
+            processing_class=load_tokenizer(open_base(run)),
         )
         self.loader = list(self.trainer.get_train_dataloader())
         self.trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -89,16 +87,17 @@ def main() -> None:
     run = pipeline.open_run(recipe, options.runs)
     pipeline.perform(run, ["data"])
     results: dict[str, Any] = {"threads": torch.get_num_threads(), "rows": options.rows}
-    with tempfile.TemporaryDirectory() as folder:
-        rows = options.rows
-        contestants = [
-            Contestant("ours", CompletionTrainer, run, Path(folder), rows=rows, per_batch=recipe.train.batch_size),
-            Contestant("plain, row by row", SFTTrainer, run, Path(folder), rows=rows, per_batch=1),
-            Contestant("plain, one batch", SFTTrainer, run, Path(folder), rows=rows, per_batch=rows),
-        ]
-        for _ in range(options.steps):
-            for contestant in contestants:
-                contestant.step()
+    # One model for all: each trainer calls its forward in its own way, so memory holds the base once.
+    model = get_peft_model(load_model(open_base(run), recipe.model.precision), lora_config(recipe))
+    rows = options.rows
+    contestants = [
+        Contestant("ours", CompletionTrainer, run, model, rows=rows, per_batch=recipe.train.batch_size),
+        Contestant("plain, row by row", SFTTrainer, run, model, rows=rows, per_batch=1),
+        Contestant("plain, one batch", SFTTrainer, run, model, rows=rows, per_batch=rows),
+    ]
+    for _ in range(options.steps):
+        for contestant in contestants:
+            contestant.step()
     for contestant in contestants:
         results[contestant.name] = round(contestant.tokens_per_second, 2)
     best = max(results["plain, row by row"], results["plain, one batch"])

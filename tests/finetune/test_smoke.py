@@ -164,6 +164,12 @@ def test_the_evaluation_measured_what_was_asked(smoke: Workshop) -> None:
     assert page.count("data:image/png") == 2
 
 
+def test_code_is_asked_for_through_the_server_as_an_editor_asks(smoke: Workshop) -> None:
+    found = {one["set"]: one for one in read(smoke, "smoke-mistral", "evaluate", "humaneval.json")}
+    assert set(found) == {"ru, bare", "ru, through the server", "en, bare", "en, through the server"}
+    assert read(smoke, "smoke-mistral", "evaluate", "skipped.json") == {}
+
+
 def test_inspect_shows_tokens_and_mask(smoke: Workshop) -> None:
     done = smoke.finetune("--recipe", "smoke-mistral", "inspect", "--row", "2")
     assert done.returncode == 0, done.stderr

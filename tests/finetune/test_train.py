@@ -173,7 +173,8 @@ def test_training_lowers_held_out_loss_and_teaches_to_stop(smoke: Workshop, name
     held_out = [entry["eval_loss"] for entry in losses if "eval_loss" in entry]
     assert min(held_out) < held_out[0]
     stop = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["stop_token"]
-    assert stop["probability"] > stop["base_probability"]
+    # The tiny Mistral's base knows the end already: there the adapter must not unlearn it.
+    assert stop["top1"] == 1.0 or stop["probability"] > stop["base_probability"]
 
 
 def test_what_a_training_leaves(smoke: Workshop) -> None:
@@ -184,7 +185,7 @@ def test_what_a_training_leaves(smoke: Workshop) -> None:
     assert timing["peak_memory_bytes"] > 0
     config = json.loads((folder / "adapter" / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["base_model_name_or_path"] == "tiny:mistral"  # and no path of this machine
-    assert set(config["target_modules"]) == {
+    assert {name.rsplit(".", 1)[-1] for name in config["target_modules"]} == {
         "q_proj",
         "k_proj",
         "v_proj",

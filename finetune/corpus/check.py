@@ -101,7 +101,7 @@ def check(
     directory = paths[0].parent
     pairs = phrasing.near_duplicates(tasks)
     mistakes += _alike_mistakes(pairs)
-    mistakes += _style_mistakes(tasks)
+    mistakes += style_mistakes(tasks)
     remembered = read_verified(directory)
     todo = tasks if recheck else unverified(tasks, remembered)
     survivors: list[str] = []
@@ -175,7 +175,7 @@ def _weak_tests(tasks: Iterable[Task], verdicts: dict[str, Verdict]) -> list[Mis
     return weak
 
 
-def _style_mistakes(tasks: list[Task]) -> list[Mistake]:
+def style_mistakes(tasks: list[Task]) -> list[Mistake]:
     """Formatting of `code`, and ruff's rules over context and code together."""
     by_name = {f"{task.id}.py": task for task in tasks}
     mistakes = []

@@ -83,20 +83,21 @@ def _quiet(tree: ast.AST) -> set[int]:
 
 
 def _quiet_parts(node: ast.AST) -> list[ast.AST]:
+    parts: list[ast.AST | None] = []
     match node:
         case ast.Raise(exc=exc, cause=cause):
-            return [part for part in (exc, cause) if part]
+            parts = [exc, cause]
         case ast.keyword(arg=name) if name in QUIET_KEYWORDS:
-            return [node]
+            parts = [node]
         case ast.Expr(value=ast.Constant()):
-            return [node]
+            parts = [node]
         case ast.If(test=test) if "__name__" in ast.unparse(test):
-            return [node]
+            parts = [node]
         case ast.AnnAssign(annotation=annotation) | ast.arg(annotation=annotation):
-            return [annotation] if annotation else []
+            parts = [annotation]
         case ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns):
-            return [returns] if returns else []
-    return []
+            parts = [returns]
+    return [part for part in parts if part is not None]
 
 
 def _comparison(node: ast.AST) -> tuple[ast.AST, str] | None:

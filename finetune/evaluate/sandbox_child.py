@@ -164,7 +164,7 @@ def execute(code: str, directory: str) -> str:
     sys.path.insert(0, directory)
     linecache.cache.clear()
     try:
-        exec(compile(code, str(path), "exec"), main.__dict__)  # noqa: S102 - this is what the sandbox is for
+        exec(compile(code, str(path), "exec", dont_inherit=True), main.__dict__)  # noqa: S102 - this is what the sandbox is for
     except SystemExit as stopped:
         return f"SystemExit: {stopped.code}"
     except BaseException as stopped:

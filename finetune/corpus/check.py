@@ -106,18 +106,19 @@ def check(
     todo = tasks if recheck else unverified(tasks, remembered)
     survivors: list[str] = []
     wrong = {task.id for task in todo}
+    pool = ThreadPoolExecutor(jobs)
     try:
-        with ThreadPoolExecutor(jobs) as pool:
-            for task, (verdict, notes) in zip(todo, pool.map(run_task, todo), strict=True):
-                remembered.pop(task.id, None)
-                if verdict is None:
-                    mistakes.append(Mistake(task.path, task.line, messages.FAILS(id=task.id, error=notes[0])))
-                    continue
-                wrong.discard(task.id)
-                survivors += notes
-                remembered[task.id] = verdict
-                progress(f"{task.id}: {verdict.killed}/{verdict.mutants}")
-    finally:
+        for task, (verdict, notes) in zip(todo, pool.map(run_task, todo), strict=True):
+            remembered.pop(task.id, None)
+            if verdict is None:
+                mistakes.append(Mistake(task.path, task.line, messages.FAILS(id=task.id, error=notes[0])))
+                continue
+            wrong.discard(task.id)
+            survivors += notes
+            remembered[task.id] = verdict
+            progress(f"{task.id}: {verdict.killed}/{verdict.mutants}")
+    finally:  # an interrupted run keeps what it has verified
+        pool.shutdown(cancel_futures=True)
         write_verified(directory, _still_there(remembered, directory, paths, tasks))
     verdicts = {task.id: remembered[task.id] for task in tasks if task.id not in wrong}
     mistakes += _weak_tests(tasks, verdicts)

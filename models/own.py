@@ -65,6 +65,11 @@ def add_file(
     return Added("model", new_id, path)
 
 
+def add_entry(table: str, values: Mapping[str, Any], store: Store) -> None:
+    """Write an entry made elsewhere (`table` is "model" or "adapter"), in place of one of the same id."""
+    _append(user_catalog_path(store.home), table, values)
+
+
 def forget(own_id: str, store: Store) -> bool:
     """Take an entry out of the user's catalog; tell whether it was there. The file itself stays."""
     path = user_catalog_path(store.home)

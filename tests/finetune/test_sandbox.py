@@ -51,6 +51,11 @@ assert "class Point" in inspect.getsource(Point)
     assert sandbox.run(code).error == ""
 
 
+def test_annotations_are_evaluated_as_in_a_script() -> None:
+    assert sandbox.run("def f(x: int): ...\nassert f.__annotations__ == {'x': int}").passed
+    assert "NameError" in sandbox.run("def f(x: Unknown): ...").error
+
+
 def test_given_files_can_be_read_and_imported_and_new_ones_written() -> None:
     code = """
 import sub.helper

@@ -1,0 +1,162 @@
+"""The stage `card`: a model card and a catalog entry, written from what the other stages measured.
+
+The entry goes into the user's catalog, so that `kodopis ask --model <recipe>` works at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+import yaml
+
+from finetune.base import open_base
+from finetune.export.stage import adapter_name, quantised_name
+from finetune.stage import Run, file_hash, read_manifest
+from models.gguf import read_header
+from models.local import local_entry
+from models.own import add_entry
+from models.prompt import FORMATS
+from models.store import Store
+
+
+def run(run: Run, folder: Path) -> None:
+    """The stage. Leaves `README.md` and `catalog.toml`, and tells the user's catalog."""
+    entry = catalog_entry(run)
+    (folder / "README.md").write_text(card_text(run, entry), encoding="utf-8")
+    # Paths differ between machines, so the file with them is named as what is not hashed.
+    (folder / "local.json").write_text(json.dumps(entry, ensure_ascii=False, indent=1), encoding="utf-8")
+    portable = {**entry, "files": [{k: v for k, v in entry["files"][0].items() if k != "path"}]}
+    (folder / "catalog.toml").write_text(tomlkit.dumps({"model": [portable]}), encoding="utf-8")
+    add_entry("model", entry, Store())
+
+
+def catalog_entry(run: Run) -> dict[str, Any]:
+    """The entry of the merged model, in the form of `catalog.toml`; the first quantisation of the recipe is served."""
+    kinds = run.recipe.export.quantise
+    path = (run.folder("export") / quantised_name(run, kinds[0])).resolve()
+    known = local_entry(path)
+    model = run.recipe.model
+    chat = model.prompt_format if "chat" in FORMATS[model.prompt_format] else model.chat_format
+    fim = model.prompt_format if "fim" in FORMATS[model.prompt_format] else f"{model.prompt_format}-prefill"
+    title = model.title or run.recipe.name
+    return {
+        "id": run.recipe.name,
+        "title": title,
+        "description": {
+            "ru": f"Дообучена по рецепту {run.recipe.name}.",
+            "en": f"Tuned by the recipe {run.recipe.name}.",
+        },
+        "licence": model.licence,
+        "source_url": "",
+        "architecture": read_header(path).architecture,
+        "n_params": known.n_params,
+        "n_ctx_train": known.n_ctx_train,
+        "prompt": {"code": model.prompt_format, "fim": fim, "chat": chat},
+        "files": [{"name": path.name, "path": str(path), "size_bytes": path.stat().st_size, "sha256": file_hash(path)}],
+    }
+
+
+def card_text(run: Run, entry: Mapping[str, Any]) -> str:
+    """The card in Markdown: what it is, how it was made, what was measured, what it costs."""
+    recipe = run.recipe
+    data = _read(run, "data", "summary.json")
+    train = _read(run, "train", "summary.json")
+    merge = _read(run, "merge", "summary.json")
+    losses = merge["held_out_loss"]
+    licences = sorted({source.licence for source in recipe.data.sources})
+    front = front_matter({"language": ["ru", "en"], "license": recipe.model.licence, "base_model": recipe.model.base})
+    requantised = open_base(run).is_requantised
+    lines = [
+        f"---\n{front}---\n# {entry['title']}\n",
+        f"{recipe.description}.\n",
+        f"- Base: `{recipe.model.base}`; weights while training: {recipe.model.precision}"
+        + (" (dequantised from GGUF: the quantised files here are **requantised**)" if requantised else ""),
+        f"- Prompt format: `{recipe.model.prompt_format}`, template hash `{data['template_hash'][:16]}`",
+        f"- Licence of the base: {recipe.model.licence}; of the data: {', '.join(licences)}",
+        f"- LoRA: r = {recipe.lora.r}, alpha = {recipe.lora.alpha}, {train['trainable_parameters']:,} trained weights",
+        f"- {train['steps']} steps, learning rate {recipe.train.learning_rate:g} ({recipe.train.schedule}), "
+        f"seed {recipe.seed}, replay {recipe.data.replay_fraction:g}, KL to the base {recipe.train.kl_to_base:g}",
+        f"- Rows: {data['rows']['train']} to learn ({data['completion_tokens']['train']:,} tokens with loss), "
+        f"{data['rows']['validation']} to validate, {data['rows']['test']} to test",
+        f"- Held-out loss per token {losses['adapter_on_training_base']:.4f} (step {train['best_step']}); merged on "
+        f"path {merge['chosen']} {losses[merge['chosen']]:.4f}, cast to fp16 {losses['after_cast_to_fp16']:.4f}",
+        f"- The stop token is the first choice where an answer ends in "
+        f"{train['stop_token']['top1']:.0%} of held-out rows",
+        "\n## Files\n",
+        _files(run),
+        "\n## Parity with what was trained\n",
+        _markdown(
+            ("check", "value", "bar"),
+            [
+                (c["name"], _number(c["value"]), c["bar"] or "reported")
+                for c in _read(run, "verify", "report.json")["checks"]
+            ],
+        ),
+        "\n## Measured\n",
+        _measured(run),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def front_matter(tree: Mapping[str, Any]) -> str:
+    """The card's front matter."""
+    return str(yaml.safe_dump(dict(tree), allow_unicode=True, sort_keys=False))
+
+
+def _files(run: Run) -> str:
+    tensors = _read(run, "export", "tensors.json")
+    manifest = read_manifest(run.folder("export"))
+    hashes = manifest.outputs if manifest else {}
+    kinds = [quantised_name(run, kind) for kind in run.recipe.export.quantise]
+    rows = []
+    for name in (*kinds, adapter_name(run)):
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(tensors["counts"][name].items()))
+        rows.append((name, f"{tensors['size_bytes'][name] / 1e6:.1f} MB", counts, f"`{hashes.get(name, '')[:16]}`"))
+    return _markdown(("file", "size", "tensors", "SHA-256"), rows)
+
+
+def _measured(run: Run) -> str:
+    sets = _read(run, "evaluate", "perplexity.json")
+    rows: list[tuple[object, ...]] = [
+        (f"perplexity, {one['set']}", _number(one["base"]["perplexity"]), _number(one["adapter"]["perplexity"]))
+        for one in sets
+    ]
+    for one in _read(run, "evaluate", "humaneval.json"):
+        rows += [
+            (
+                f"HumanEval-XL {one['set']}, {metric} ({one['problems']} problems)",
+                _number(s["base"]),
+                _number(s["tuned"]),
+            )
+            for metric, s in one["scores"].items()
+        ]
+    tasks = _read(run, "evaluate", "tasks.json")
+    base = {one["task"]: one["value"] for one in tasks.get("base", [])} if tasks else {}
+    for one in tasks.get("merged", []) if tasks else []:
+        rows.append(
+            (
+                f"{one['task']}, % ({one['limit'] or 'all'} problems)",
+                _number(base.get(one["task"])),
+                _number(one["value"]),
+            )
+        )
+    return _markdown(("measure", "base", "tuned"), rows)
+
+
+def _read(run: Run, stage: str, name: str) -> Any:
+    return json.loads((run.folder(stage) / name).read_text(encoding="utf-8"))
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])

@@ -1,0 +1,63 @@
+"""`python -m finetune.corpus check [FILES]`: says what is wrong with tasks; without FILES, with all of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import CORPUS_DIR, messages
+from .check import LEAST_SCORE, MOST_ALIKE, Report, check
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m finetune.corpus", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("check", help="check tasks")
+    command.add_argument("files", nargs="*", type=Path, metavar="FILES", help="YAML files (default: the whole corpus)")
+    command.add_argument("--all", action="store_true", help="run every task again, changed or not")
+    command.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="tasks run at once")
+    command.add_argument("--verbose", action="store_true", help="show each task's score and the mutants that survived")
+    options = parser.parse_args(arguments)
+    paths = options.files or sorted(CORPUS_DIR.glob("*.yaml"))
+    missing = [path for path in paths if not path.is_file()]
+    for path in missing or ([] if paths else [CORPUS_DIR / "<domain>.yaml"]):
+        print(messages.NO_FILES(path=path), file=sys.stderr)
+    if missing or not paths:
+        return 2
+    try:
+        report = check(
+            paths, recheck=options.all, jobs=options.jobs, progress=print if options.verbose else lambda text: None
+        )
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return _show(report, verbose=options.verbose)
+
+
+def _show(report: Report, *, verbose: bool) -> int:
+    problems = [str(mistake) for mistake in report.mistakes]
+    if report.score < LEAST_SCORE:
+        problems.append(messages.WEAK_CORPUS(score=report.score, least=LEAST_SCORE))
+    if report.alike_rate > MOST_ALIKE:
+        problems.append(messages.MANY_ALIKE(rate=report.alike_rate, most=MOST_ALIKE))
+    for line in [*(report.survivors if verbose else []), *problems]:
+        print(line)
+    print(
+        messages.SUMMARY(
+            tasks=len(report.tasks),
+            phrasings=sum(len(task.phrasings) for task in report.tasks),
+            rate=report.alike_rate,
+            checked=report.checked,
+            killed=report.killed,
+            mutants=report.mutants,
+            score=report.score,
+        )
+    )
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

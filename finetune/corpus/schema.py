@@ -1,0 +1,179 @@
+"""The tasks as data: reads `<domain>.yaml`, and lists everything that is wrong with its form, with lines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from . import messages
+
+KEYS = ("id", "phrasings", "context", "code", "tests")
+LITERAL_KEYS = ("context", "code", "tests")
+OPTIONAL_KEYS = frozenset({"context"})
+LEAST_PHRASINGS = 4
+MOST_LINE_CHARS = 120
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task. The tests run after `context` and `code`, in one module; `line` is where it begins in `path`."""
+
+    id: str
+    phrasings: tuple[str, ...]
+    code: str
+    tests: str
+    context: str
+    path: Path
+    line: int
+
+    @property
+    def domain(self) -> str:
+        """The domain is the file's name."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something to mend, at a line (1-based) of a corpus file."""
+
+    path: Path
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.text}"
+
+
+def load(path: Path) -> tuple[list[Task], list[Mistake]]:
+    """Read one file: the tasks whose form is right, and all mistakes of the others."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        reason = getattr(error, "problem", None) or str(error)
+        return [], [Mistake(path, line, messages.UNREADABLE(reason=reason))]
+    if not isinstance(root, yaml.SequenceNode):
+        return [], [Mistake(path, 1, messages.NOT_A_LIST())]
+    tasks: list[Task] = []
+    mistakes: list[Mistake] = []
+    for node in root.value:
+        found = [Mistake(path, line, text) for line, text in _mistakes_of(node, path.stem)]
+        mistakes += found
+        if not found:
+            tasks.append(_task(node, path))
+    return tasks, mistakes
+
+
+def load_all(paths: list[Path]) -> tuple[list[Task], list[Mistake]]:
+    """Read several files; an id may appear once in all of them."""
+    tasks: list[Task] = []
+    mistakes: list[Mistake] = []
+    seen: dict[str, Task] = {}
+    for path in paths:
+        loaded, wrong = load(path)
+        mistakes += wrong
+        for task in loaded:
+            if task.id in seen:
+                first = seen[task.id]
+                where = f"{first.path.name}:{first.line}"
+                mistakes.append(Mistake(path, task.line, messages.DUPLICATE_ID(id=task.id, where=where)))
+                continue
+            seen[task.id] = task
+            tasks.append(task)
+    return tasks, mistakes
+
+
+def _task(node: yaml.MappingNode, path: Path) -> Task:
+    fields = {key.value: value for key, value in node.value}
+    return Task(
+        id=fields["id"].value,
+        phrasings=tuple(one.value.strip() for one in fields["phrasings"].value),
+        code=fields["code"].value,
+        tests=fields["tests"].value,
+        context=fields["context"].value if "context" in fields else "",
+        path=path,
+        line=_line(node),
+    )
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _mistakes_of(node: yaml.Node, domain: str) -> Iterator[tuple[int, str]]:
+    if not isinstance(node, yaml.MappingNode):
+        yield _line(node), messages.NOT_A_TASK()
+        return
+    fields: dict[str, yaml.Node] = {}
+    for key, value in node.value:
+        if key.value in fields:
+            yield _line(key), messages.DUPLICATE_KEY(key=key.value)
+        elif key.value not in KEYS:
+            yield _line(key), messages.UNKNOWN_KEY(key=key.value, known=", ".join(KEYS))
+        fields[key.value] = value
+    for key in KEYS:
+        if key in fields:
+            yield from _field_mistakes(key, fields[key], domain)
+        elif key not in OPTIONAL_KEYS:
+            yield _line(node), messages.MISSING_KEY(key=key)
+
+
+def _field_mistakes(key: str, node: yaml.Node, domain: str) -> Iterator[tuple[int, str]]:
+    if key == "phrasings":
+        yield from _phrasing_mistakes(node)
+        return
+    if not _is_text(node):
+        yield _line(node), messages.NOT_TEXT(key=key)
+    elif not node.value.strip():
+        yield _line(node), messages.EMPTY(key=key)
+    elif key == "id":
+        if not re.fullmatch(rf"{re.escape(domain)}(-[a-z0-9]+)+", node.value):
+            yield _line(node), messages.BAD_ID(id=node.value, domain=domain)
+    else:
+        yield from _code_mistakes(key, node)
+
+
+def _is_text(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
+
+
+def _code_mistakes(key: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
+    assert isinstance(node, yaml.ScalarNode)
+    if node.style != "|":
+        yield _line(node), messages.NOT_LITERAL(key=key)
+        return
+    try:
+        tree = ast.parse(node.value)
+    except SyntaxError as error:
+        yield _line(node) + (error.lineno or 1), messages.BAD_SYNTAX(key=key, reason=error.msg)
+        return
+    if key == "tests" and not any(isinstance(one, ast.Assert) for one in ast.walk(tree)):
+        yield _line(node), messages.NO_ASSERT()
+
+
+def _phrasing_mistakes(node: yaml.Node) -> Iterator[tuple[int, str]]:
+    if not isinstance(node, yaml.SequenceNode):
+        yield _line(node), messages.FEW_PHRASINGS(count=0, least=LEAST_PHRASINGS)
+        return
+    if len(node.value) < LEAST_PHRASINGS:
+        yield _line(node), messages.FEW_PHRASINGS(count=len(node.value), least=LEAST_PHRASINGS)
+    for one in node.value:
+        if not _is_text(one):
+            yield _line(one), messages.NOT_TEXT(key="phrasings")
+        elif not re.search("[а-яё]", one.value, re.IGNORECASE):
+            yield _line(one), messages.NOT_RUSSIAN(text=one.value.strip())
+        elif _cut_by_comment(one):
+            yield _line(one), messages.CUT_BY_COMMENT(text=one.value)
+        elif any(len(line) > MOST_LINE_CHARS for line in one.value.splitlines()):
+            yield _line(one), messages.LONG_LINE(most=MOST_LINE_CHARS)
+
+
+def _cut_by_comment(node: yaml.Node) -> bool:
+    """Whether YAML took the end of an unquoted phrasing, from " #" on, for a comment."""
+    mark = node.end_mark
+    return mark.buffer is not None and mark.buffer[mark.pointer :].split("\n")[0].strip(" \0").startswith("#")

@@ -1,0 +1,1 @@
+"""From rows of a set to token ids with a loss mask."""

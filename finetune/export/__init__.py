@@ -1,0 +1,1 @@
+"""From a merged model to the files that are served."""

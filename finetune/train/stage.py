@@ -1,0 +1,183 @@
+"""The stage `train`: the adapter, its losses, and whether it has learned to stop.
+
+Leaves `adapter/` (PEFT), `losses.json` (every logged step, no times), `summary.json`, `timing.json`, `loss.png`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+import transformers
+from peft import LoraConfig, get_peft_model
+from transformers import EarlyStoppingCallback
+
+from finetune.base import load_model, load_tokenizer, open_base
+from finetune.data.build import read_split
+from finetune.recipe import Recipe
+from finetune.stage import Run, write_json
+from finetune.train.callbacks import (
+    DrawCurves,
+    MarkWhole,
+    Measure,
+    draw_curves,
+    last_whole_checkpoint,
+    peak_memory_bytes,
+)
+from finetune.train.head import IGNORED
+from finetune.train.held_out import stop_check
+from finetune.train.trainer import CompletionTrainer, SFTConfig
+
+_LOGGED = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "mean_token_accuracy", "kl_to_base")
+
+
+def run(run: Run, folder: Path) -> None:
+    """The stage. Goes on from the last whole checkpoint in `folder`."""
+    measure = Measure()
+    trainer = make_trainer(run, folder, measure)
+    checkpoint = last_whole_checkpoint(folder / "checkpoints")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    adapter = folder / "adapter"
+    trainer.model.save_pretrained(adapter)
+    (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card: ours comes from the stage `card`
+    _name_base(adapter / "adapter_config.json", run.recipe.model.base)
+    history = trainer.state.log_history
+    losses = [{key: entry[key] for key in _LOGGED if key in entry} for entry in history if "train_runtime" not in entry]
+    write_json(folder / "losses.json", losses)
+    write_json(folder / "summary.json", _summary(run, trainer))
+    write_json(folder / "timing.json", _timing(trainer, measure))
+    draw_curves(history, folder / "loss.png")
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def join(run: Run) -> None:
+    """Take part in training as a process of a launcher that is not the first."""
+    trainer = make_trainer(run, run.root / "train.partial", Measure())
+    checkpoint = last_whole_checkpoint(run.root / "train.partial" / "checkpoints")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
+    """The trainer of a recipe: base, fresh adapter, data, callbacks."""
+    recipe = run.recipe
+    if recipe.train.threads:
+        torch.set_num_threads(recipe.train.threads)
+    transformers.set_seed(recipe.seed)
+    base = open_base(run)
+    model = get_peft_model(load_model(base, recipe.model.precision), lora_config(recipe))
+    return CompletionTrainer(
+        model=model,
+        args=training_arguments(recipe, folder),
+        train_dataset=dataset_of(read_split(run, "train")),
+        eval_dataset=dataset_of(read_split(run, "validation")),
+        processing_class=load_tokenizer(base),
+        callbacks=[
+            EarlyStoppingCallback(early_stopping_patience=recipe.train.patience),
+            MarkWhole(),
+            DrawCurves(folder / "loss.png"),
+            measure,
+        ],
+        kl_to_base=recipe.train.kl_to_base,
+    )
+
+
+def lora_config(recipe: Recipe) -> LoraConfig:
+    """The adapter of a recipe, on all linear layers unless it names others."""
+    lora = recipe.lora
+    targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        layers_to_transform=list(lora.layers) if lora.layers else None,
+        task_type="CAUSAL_LM",
+    )
+
+
+def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
+    """TRL's options for a recipe. What TRL would choose by itself (bf16, checkpointing) is said."""
+    train = recipe.train
+    half = torch.cuda.is_available() or recipe.model.precision == "bf16"
+    return SFTConfig(
+        output_dir=str(folder / "checkpoints"),
+        learning_rate=train.learning_rate,
+        lr_scheduler_type=train.schedule,
+        warmup_steps=train.warmup_steps,
+        num_train_epochs=train.epochs,
+        max_steps=train.max_steps or -1,
+        per_device_train_batch_size=train.batch_size,
+        per_device_eval_batch_size=1,  # a mean over rows, whatever their lengths
+        gradient_accumulation_steps=train.accumulate,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        gradient_checkpointing=train.gradient_checkpointing,
+        packing=train.packing,
+        eval_packing=False,
+        max_length=recipe.data.max_tokens,
+        bf16=half,
+        eval_strategy="steps",
+        eval_steps=train.eval_every,
+        prediction_loss_only=True,
+        save_strategy="steps",
+        save_steps=train.save_every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=False,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to=["tensorboard"] if train.tensorboard else [],
+        dataloader_pin_memory=False,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+    )
+
+
+def _name_base(config: Path, base: str) -> None:
+    """Name the base by its id: PEFT writes the path that it had on this machine."""
+    tree = json.loads(config.read_text(encoding="utf-8"))
+    write_json(config, tree | {"base_model_name_or_path": base, "target_modules": sorted(tree["target_modules"])})
+
+
+def dataset_of(examples: list[dict[str, Any]]) -> datasets.Dataset:
+    """Examples as TRL takes them when the loss mask is made already."""
+    return datasets.Dataset.from_list(
+        [
+            {
+                "input_ids": one["prompt_ids"] + one["completion_ids"],
+                "labels": [IGNORED] * len(one["prompt_ids"]) + one["completion_ids"],
+            }
+            for one in examples
+        ]
+    )
+
+
+def _summary(run: Run, trainer: CompletionTrainer) -> dict[str, Any]:
+    state = trainer.state
+    return {
+        "steps": state.global_step,
+        "best_step": int(str(state.best_model_checkpoint).rsplit("-", 1)[-1]) if state.best_model_checkpoint else None,
+        "best_held_out_loss": state.best_metric,
+        "stopped_early": bool(trainer.control.should_training_stop and state.global_step < state.max_steps),
+        "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        "stop_token": stop_check(trainer.model, read_split(run, "validation")),
+    }
+
+
+def _timing(trainer: CompletionTrainer, measure: Measure) -> dict[str, Any]:
+    seconds = measure.seconds or math.nan
+    return {
+        "steps_timed": measure.steps,
+        "seconds": round(measure.seconds, 2),
+        "loss_tokens_per_second": round(trainer.loss_tokens / seconds, 2),
+        "tokens_per_second": round(trainer.seen_tokens / seconds, 2),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "threads": torch.get_num_threads(),
+    }

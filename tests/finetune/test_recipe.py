@@ -1,0 +1,108 @@
+"""Recipes: what is refused, and that everything wrong is said at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetune.errors import FinetuneError
+from finetune.recipe import from_tree, known_recipes, load, to_yaml
+from models.messages import set_language
+
+MODEL = {"base": "tiny:qwen2", "prompt_format": "qwen-fim"}
+DATA = {"sources": [{"path": "smoke.jsonl"}]}
+
+
+@pytest.fixture(autouse=True)
+def english() -> Any:
+    set_language("en")
+    yield
+    set_language(None)
+
+
+def tree(**changes: Any) -> dict[str, Any]:
+    return {"description": "a test", "model": MODEL, "data": DATA, **changes}
+
+
+@pytest.mark.parametrize("name", known_recipes())
+def test_every_recipe_of_the_package_is_valid(name: str) -> None:
+    assert load(name)
+
+
+def test_all_mistakes_come_in_one_message() -> None:
+    wrong = tree(
+        surprise=1,
+        model={"base": "x", "prompt_format": "klingon", "precision": "fp8"},
+        train={"learning_rate": "fast", "batch": 2},
+        lora={"r": 1.5},
+    )
+    with pytest.raises(FinetuneError) as caught:
+        from_tree(wrong, "broken")
+    text = str(caught.value)
+    assert caught.value.code == "recipe-invalid"
+    for part in ("'surprise'", "model.precision", "train.learning_rate", "'batch'", "lora.r"):
+        assert part in text
+
+
+def test_values_are_checked_too() -> None:
+    wrong = tree(
+        model={**MODEL, "prompt_format": "klingon"}, train={"learning_rate": 0, "eval_every": 3, "save_every": 4}
+    )
+    with pytest.raises(FinetuneError) as caught:
+        from_tree(wrong, "broken")
+    for part in ("model.prompt_format", "train.learning_rate", "train.save_every"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lora", "way_out"),
+    [
+        ({"use_dora": True}, "use_dora: false"),
+        ({"use_rslora": True, "r": 16, "alpha": 32}, "alpha: 128"),
+        ({"alpha_pattern": {"q_proj": 8.0}}, "alpha_pattern: {}"),
+        ({"modules_to_save": ["embed_tokens"]}, "modules_to_save: []"),
+        ({"target_modules": ["q_proj", "lm_head"]}, "all-linear"),
+    ],
+)
+def test_what_gguf_cannot_carry_is_refused_with_the_way_out(lora: dict[str, Any], way_out: str) -> None:
+    with pytest.raises(FinetuneError) as caught:
+        from_tree(tree(lora=lora), "broken")
+    assert way_out in str(caught.value)
+
+
+def test_set_changes_one_value() -> None:
+    (recipe,) = load("smoke-qwen2", ["train.learning_rate=5e-4", "data.sources=[{path: a.jsonl}]", "seed=3"])
+    assert recipe.train.learning_rate == 5e-4
+    assert recipe.data.sources[0].path == "a.jsonl"
+    assert recipe.seed == 3
+    assert recipe.lora.r == 4
+
+
+def test_set_of_something_else_is_refused() -> None:
+    with pytest.raises(FinetuneError) as caught:
+        load("smoke-qwen2", ["train.learning_rate"])
+    assert caught.value.code == "bad-override"
+
+
+def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
+    (recipe,) = load("qwen2.5-coder-0.5b-cpu")
+    path = tmp_path / "saved.yaml"
+    path.write_text(to_yaml(recipe), encoding="utf-8")
+    assert load(str(path)) == [recipe]
+
+
+@pytest.mark.parametrize(("text", "code"), [("- a list", "recipe-unreadable"), ("a: [", "recipe-unreadable")])
+def test_files_that_are_no_recipe(tmp_path: Path, text: str, code: str) -> None:
+    path = tmp_path / "рецепт.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(FinetuneError) as caught:
+        load(str(path))
+    assert caught.value.code == code
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(FinetuneError) as caught:
+        load("no-such-recipe")
+    assert "smoke" in str(caught.value)

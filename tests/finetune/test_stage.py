@@ -1,0 +1,122 @@
+"""The runner of stages: complete folders only, out-of-date stages run again, faults as one sentence."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from finetune.errors import FinetuneError
+from finetune.pipeline import open_run, perform
+from finetune.recipe import load
+from finetune.stage import Run, Stage, execute, is_current, read_manifest
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return open_run(load("smoke-qwen2")[0], tmp_path)
+
+
+@pytest.fixture
+def stage_of() -> Iterator[Callable[..., Stage]]:
+    """A stage out of a function, as one of a module."""
+    module = types.ModuleType("stage_under_test")
+    sys.modules[module.__name__] = module
+
+    def make(function: Callable[[Run, Path], None], *, resumable: bool = False) -> Stage:
+        module.__dict__["run"] = function
+        return Stage("work", (), ("train",), "stage_under_test:run", "train.batch_size", resumable=resumable)
+
+    yield make
+    del sys.modules[module.__name__]
+
+
+def write(run: Run, folder: Path) -> None:
+    (folder / "result.txt").write_text("done", encoding="utf-8")
+    (folder / "timing.json").write_text("1", encoding="utf-8")
+
+
+def test_a_finished_stage_is_current_until_its_recipe_changes(run: Run, stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(write)
+    manifest = execute(run, stage)
+    assert is_current(run, stage)
+    assert set(manifest.outputs) == {"result.txt"}  # times are no output
+    changed = open_run(load("smoke-qwen2", ["train.learning_rate=1e-5"])[0], run.root.parent)
+    assert not is_current(changed, stage)
+    (run.folder("work") / "result.txt").unlink()
+    assert not is_current(run, stage)
+
+
+def test_a_fault_leaves_the_earlier_result(run: Run, stage_of: Callable[..., Stage]) -> None:
+    execute(run, stage_of(write))
+
+    def fail(run: Run, folder: Path) -> None:
+        (folder / "half.txt").write_text("half", encoding="utf-8")
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        execute(run, stage_of(fail))
+    assert (run.folder("work") / "result.txt").read_text(encoding="utf-8") == "done"
+    execute(run, stage_of(write))
+    assert not (run.folder("work") / "half.txt").exists()
+
+
+def test_killed_between_the_last_write_and_the_rename(run: Run, stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(write)
+    execute(run, stage)
+    run.folder("work").rename(run.root / "work.partial")
+
+    def never(run: Run, folder: Path) -> None:
+        raise AssertionError("it was complete")
+
+    assert execute(run, stage_of(never)).outputs
+    assert is_current(run, stage)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
+        (MemoryError(), "out-of-memory"),
+        (ModuleNotFoundError("No module named 'trl'", name="trl"), "extra-missing"),
+    ],
+)
+def test_faults_of_the_machine_are_one_sentence(
+    run: Run, stage_of: Callable[..., Stage], error: Exception, code: str
+) -> None:
+    def fail(run: Run, folder: Path) -> None:
+        raise error
+
+    with pytest.raises(FinetuneError) as caught:
+        execute(run, stage_of(fail))
+    assert caught.value.code == code
+    assert "\n" not in str(caught.value)
+    if code == "out-of-memory":
+        assert "train.batch_size" in str(caught.value)
+
+
+def test_a_checkpoint_of_another_recipe_is_kept_and_refused(run: Run, stage_of: Callable[..., Stage]) -> None:
+    def interrupted(run: Run, folder: Path) -> None:
+        (folder / "checkpoints").mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(run, stage_of(interrupted, resumable=True))
+    changed = open_run(load("smoke-qwen2", ["train.learning_rate=1e-5"])[0], run.root.parent)
+    with pytest.raises(FinetuneError) as caught:
+        execute(changed, stage_of(write, resumable=True))
+    assert caught.value.code == "foreign-checkpoint"
+    execute(changed, stage_of(write, resumable=True), fresh=True)
+    assert (run.root / "work.partial.1" / "checkpoints").is_dir()
+    assert read_manifest(run.folder("work")) is not None
+
+
+def test_an_unknown_stage_lists_the_known_ones(run: Run) -> None:
+    with pytest.raises(FinetuneError) as caught:
+        perform(run, ["bake"])
+    assert "merge" in str(caught.value)

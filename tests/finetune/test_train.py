@@ -1,0 +1,196 @@
+"""Training: the loss is the loss, a restart changes nothing, packing leaks nothing, the adapter learns to stop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import get_peft_model
+from transformers import TrainerCallback
+from workshop import Workshop
+
+from finetune.base import load_model, open_base
+from finetune.data.build import read_split
+from finetune.pipeline import open_run
+from finetune.recipe import load
+from finetune.stage import Run
+from finetune.train.callbacks import Measure, last_whole_checkpoint
+from finetune.train.head import IGNORED, CompletionLoss, attach
+from finetune.train.held_out import held_out_loss
+from finetune.train.stage import lora_config, make_trainer
+
+
+@pytest.fixture
+def run(smoke: Workshop) -> Run:
+    return open_run(load("smoke-qwen2")[0], smoke.runs)
+
+
+@pytest.fixture
+def model(run: Run) -> Any:
+    torch.manual_seed(5)
+    adapted = get_peft_model(load_model(open_base(run), "fp32"), lora_config(run.recipe))
+    with torch.no_grad():  # a fresh adapter does nothing: give it something to do
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.05)
+    attach(adapted.get_base_model())
+    return adapted
+
+
+def batch_of(run: Run, number: int = 3) -> dict[str, torch.Tensor]:
+    """Rows of different lengths, padded on the right."""
+    rows = read_split(run, "train")[:number]
+    lengths = [len(row["prompt_ids"]) + len(row["completion_ids"]) for row in rows]
+    ids = torch.zeros(number, max(lengths), dtype=torch.long)
+    labels = torch.full_like(ids, IGNORED)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        start = len(row["prompt_ids"])
+        ids[i, : lengths[i]] = torch.tensor(row["prompt_ids"] + row["completion_ids"])
+        labels[i, start : lengths[i]] = ids[i, start : lengths[i]]
+        mask[i, : lengths[i]] = 1
+    return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+
+
+def stop_at(wanted: int) -> TrainerCallback:
+    """Ends training at a step as an interrupt does."""
+    callback = TrainerCallback()
+
+    def on_step_end(args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == wanted:
+            raise KeyboardInterrupt
+
+    callback.on_step_end = on_step_end
+    return callback
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    found = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    return found
+
+
+def test_loss_and_gradients_equal_those_of_full_logits(run: Run, model: Any) -> None:
+    batch = batch_of(run)
+    found: CompletionLoss = model(**batch, completion="loss")
+    (found.total / found.positions).backward()
+    ours = gradients(model)
+    plain = model(**batch)
+    plain.loss.backward()
+    theirs = gradients(model)
+    assert found.nll.item() / found.positions == pytest.approx(plain.loss.item(), rel=1e-5)
+    assert found.positions == int((batch["labels"][:, 1:] != IGNORED).sum())
+    assert ours.keys() == theirs.keys()
+    for name, gradient in ours.items():
+        assert torch.allclose(gradient, theirs[name], atol=1e-5, rtol=1e-3), name
+
+
+def test_the_kl_term_and_its_gradient(run: Run, model: Any) -> None:
+    batch = batch_of(run)
+    with torch.no_grad(), model.disable_adapter():
+        reference = model(**batch, completion="hidden")
+    found: CompletionLoss = model(**batch, completion="loss", reference=reference, beta=0.7)
+    found.total.backward()
+    ours = gradients(model)
+    weight = model.get_output_embeddings().weight.detach()
+    hidden = model(**batch, completion="hidden")
+    labels = batch["labels"][:, 1:]
+    log_p = torch.log_softmax(hidden @ weight.T, dim=-1)
+    base = torch.softmax(reference @ weight.T, dim=-1)
+    nll = torch.nn.functional.nll_loss(log_p, labels[labels != IGNORED], reduction="sum")
+    kl = torch.nn.functional.kl_div(log_p, base, reduction="sum")
+    (nll + 0.7 * kl).backward()
+    theirs = gradients(model)
+    assert found.kl.item() == pytest.approx(kl.item(), rel=1e-4)
+    assert found.kl.item() > 0
+    for name, gradient in ours.items():
+        assert torch.allclose(gradient, theirs[name], atol=1e-4, rtol=1e-3), name
+
+
+def test_kl_to_the_base_is_zero_without_an_adapter(run: Run, model: Any) -> None:
+    batch = batch_of(run)
+    with torch.no_grad(), model.disable_adapter():
+        reference = model(**batch, completion="hidden")
+        found: CompletionLoss = model(**batch, completion="loss", reference=reference, beta=1.0)
+    assert found.kl.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_packed_examples_do_not_see_each_other(run: Run, model: Any) -> None:
+    """The second of two packed examples gets the loss that it gets alone."""
+    first, second = read_split(run, "train")[:2]
+    rows = [one["prompt_ids"] + one["completion_ids"] for one in (first, second)]
+    ids = torch.tensor([rows[0] + rows[1]])
+    positions = torch.tensor([[*range(len(rows[0])), *range(len(rows[1]))]])
+    labels = torch.full_like(ids, IGNORED)
+    labels[0, len(rows[0]) + len(second["prompt_ids"]) :] = torch.tensor(second["completion_ids"])
+    model.eval()
+    with torch.no_grad():
+        packed: CompletionLoss = model(input_ids=ids, position_ids=positions, labels=labels, completion="loss")
+        leaking: CompletionLoss = model(input_ids=ids, labels=labels, completion="loss")
+    alone = held_out_loss(model, [second])
+    assert packed.nll.item() / packed.positions == pytest.approx(alone, rel=1e-5)
+    assert leaking.nll.item() / leaking.positions != pytest.approx(alone, rel=1e-3)  # the test can tell
+
+
+def test_the_packing_trainer_packs(smoke: Workshop, tmp_path: Path) -> None:
+    (recipe,) = load("smoke-qwen2", ["train.packing=true", "train.max_steps=2", "train.kl_to_base=0"])
+    run = open_run(recipe, smoke.runs)
+    trainer = make_trainer(run, tmp_path, Measure())
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert "attention_mask" not in batch  # with a mask, the border between packed examples would be ignored
+    assert int((batch["position_ids"] == 0).sum()) > recipe.train.batch_size
+    trainer.train()
+    assert trainer.state.global_step == 2
+
+
+def test_training_that_was_killed_goes_on_with_the_same_losses(smoke: Workshop, run: Run, tmp_path: Path) -> None:
+    whole = json.loads((run.folder("train") / "losses.json").read_text(encoding="utf-8"))
+    trainer = make_trainer(run, tmp_path, Measure())
+    trainer.add_callback(stop_at(9))  # after the checkpoint of step 8, before that of step 12
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    shutil.copytree(tmp_path / "checkpoints" / "checkpoint-8", tmp_path / "checkpoints" / "checkpoint-9")
+    (tmp_path / "checkpoints" / "checkpoint-9" / "whole.json").unlink()  # half written: killed while saving
+    checkpoint = last_whole_checkpoint(tmp_path / "checkpoints")
+    assert checkpoint is not None and checkpoint.name == "checkpoint-8"
+    second = make_trainer(run, tmp_path, Measure())
+    second.train(resume_from_checkpoint=str(checkpoint))
+    resumed = {entry["step"]: entry["loss"] for entry in second.state.log_history if "loss" in entry}
+    undisturbed = {entry["step"]: entry["loss"] for entry in whole if "loss" in entry}
+    assert resumed.keys() == undisturbed.keys()
+    for step, loss in undisturbed.items():
+        assert resumed[step] == pytest.approx(loss, abs=1e-6), step
+
+
+@pytest.mark.parametrize("name", ["smoke-mistral", "smoke-qwen2"])
+def test_training_lowers_held_out_loss_and_teaches_to_stop(smoke: Workshop, name: str) -> None:
+    folder = smoke.runs / name / "train"
+    losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
+    held_out = [entry["eval_loss"] for entry in losses if "eval_loss" in entry]
+    assert min(held_out) < held_out[0]
+    stop = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["stop_token"]
+    # The tiny Mistral's base knows the end already: there the adapter must not unlearn it.
+    assert stop["top1"] == 1.0 or stop["probability"] > stop["base_probability"]
+
+
+def test_what_a_training_leaves(smoke: Workshop) -> None:
+    folder = smoke.runs / "smoke-mistral" / "train"
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    timing = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
+    assert timing["loss_tokens_per_second"] > 0
+    assert timing["peak_memory_bytes"] > 0
+    config = json.loads((folder / "adapter" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == "tiny:mistral"  # and no path of this machine
+    assert {name.rsplit(".", 1)[-1] for name in config["target_modules"]} == {
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    }

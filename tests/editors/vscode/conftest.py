@@ -93,6 +93,16 @@ OpenWindow = Callable[..., Workbench]
 OpenEditor = Callable[..., tuple[Workbench, Path]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A journey in a real editor may be tried three times: on a busy machine a browser loses a key or a click.
+
+    The report names each rerun, so that a journey that needs them is seen.
+    """
+    for item in items:
+        if item.get_closest_marker("editor") is not None:
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 @pytest.fixture(scope="session")
 def workbench_ready() -> None:
     """code-server is on this machine; brought there if it is not."""

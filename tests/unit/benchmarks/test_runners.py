@@ -26,6 +26,10 @@ text = "return full_name"
 [[answer]]
 match = "сумму двух"
 text = "    return first + second\\n"
+
+[[answer]]
+match = "сложи числа ячейки"
+text = "total = first + second\\n"
 """
 
 
@@ -51,9 +55,9 @@ async def test_the_editor_applies_what_the_server_answers(scripted: str) -> None
         expected = text.replace("🦔\r\n    \r\n", "🦔\r\n    return first + second\r\n")
         assert reply.document == expected
         assert reply.problems == ()
-        cell = "# верни сумму двух чисел\n"
+        cell = "# сложи числа ячейки\n"
         reply = await editor.complete(editor.open(cell, cells=["first, second = 1, 2\n"]), cell, 1, 0)
-        assert "first + second" in reply.document
+        assert reply.document == cell + "total = first + second"
     finally:
         await editor.stop()
     assert editor.start_ms > 0

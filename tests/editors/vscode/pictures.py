@@ -6,6 +6,7 @@ fetched already, or the path of a GGUF file. Run it again when the looks change,
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from models.home import data_home
 from . import setup
 from .workbench import CHROMIUM_ARGUMENTS, ROOT, CodeServer, Workbench, World, wait_for
 
+MODEL_S = 240.0
 MEDIA = ROOT / "vscode-extension" / "media"
 IMAGES = ROOT / "docs" / "images"
 EXPLAINED = """def fib(limit):
@@ -85,11 +87,12 @@ def _ghost(window: Workbench) -> None:
 def _explanation(window: Workbench) -> None:
     window.page.set_viewport_size({"width": 1100, "height": 520})
     window.press("Control+b")
+    window.wait_for_status("Qwen|ожидает")
+    window.page.locator(".editor-instance .view-line").first.click()
     window.press("Control+a")
     window.run("Kodopis: Explain Selection")
-    window.wait_for_frame("a")
-    window.wait_for_status("думает")
-    window.wait_for_status(r"B\b(?!.*думает)")
+    window.wait_for_frame("a", MODEL_S)
+    wait_for(lambda: not re.search("думает", window.status()), "the end of the explanation", patience_s=MODEL_S)
     window.page.screenshot(path=IMAGES / "vscode-explain.png")
     shutil.copyfile(IMAGES / "vscode-explain.png", MEDIA / "walkthrough-explain.png")
     window.close()

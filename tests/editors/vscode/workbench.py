@@ -266,7 +266,7 @@ class Workbench:
         """Take a row of the list that is open on top (palette, quick pick)."""
         self.page.locator(".quick-input-list .monaco-list-row", has_text=row).first.click()
 
-    def wait_for_frame(self, wanted: str) -> str:
+    def wait_for_frame(self, wanted: str, patience_s: float = PATIENCE_S) -> str:
         """Wait until a web view shows a text; gives all of it."""
 
         def find() -> str:
@@ -277,7 +277,7 @@ class Workbench:
                         return text
             return ""
 
-        return wait_for(find, f"a web view with {wanted!r}")
+        return wait_for(find, f"a web view with {wanted!r}", patience_s=patience_s)
 
     def shoot(self, what: str) -> Path:
         """Keep a picture of the window."""

@@ -157,7 +157,12 @@ class CodeServer:
         """A language pack that translates nothing, so that the workbench has the language, and extensions theirs."""
         texts = self.world.user_data / "main.i18n.json"
         texts.write_text(json.dumps({"version": "1.0.0", "contents": {"vs/workbench": {}}}), encoding="utf-8")
-        pack = {"hash": "test", "label": self.world.locale, "extensions": [], "translations": {"vscode": str(texts)}}
+        pack = {
+            "hash": "test",
+            "label": self.world.locale,
+            "extensions": [{"extensionIdentifier": {"id": "kodopis.no-translations"}, "version": "1.0.0"}],
+            "translations": {"vscode": str(texts)},
+        }
         packs = self.world.user_data / "languagepacks.json"
         packs.write_text(json.dumps({self.world.locale: pack}), encoding="utf-8")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import uvicorn
 
 from lsp_server.engine.backend import BackendError
 from lsp_server.engine.base import CompletionRequest
-from lsp_server.engine.host import Host
+from lsp_server.engine.host import Host, listen
 from lsp_server.engine.scripted import Script, ScriptedBackend
 from lsp_server.engine.worker import Emit, Job, Worker
 
@@ -54,7 +53,7 @@ class TimedEngine:
         host = Host(self._worker, self.token, "benchmark", lambda: None)
         config = uvicorn.Config(host.app, log_config=None, access_log=False, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listen(0)
         self._serving: asyncio.Task[None] | None = None
 
     @property

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from finetune.evaluate import sandbox
 
-from . import messages, mutate, phrasing
+from . import messages, mutate, phrasing, task_files
 from .schema import Mistake, Task, load_all
 
 VERIFIED = "verified.json"
@@ -129,7 +129,7 @@ def _still_there(
     verdicts: dict[str, Verdict], directory: Path, paths: list[Path], tasks: list[Task]
 ) -> dict[str, Verdict]:
     """Forget removed tasks, once the whole directory was read."""
-    if set(paths) != set(directory.glob("*.yaml")):
+    if set(paths) != set(task_files(directory)):
         return verdicts
     known = {task.id for task in tasks}
     return {key: verdict for key, verdict in verdicts.items() if key in known}

@@ -51,6 +51,18 @@ class Mistake:
 
 def load(path: Path) -> tuple[list[Task], list[Mistake]]:
     """Read one file: the tasks whose form is right, and all mistakes of the others."""
+    nodes, mistakes = read_nodes(path)
+    tasks: list[Task] = []
+    for node in nodes:
+        found = [Mistake(path, line, text) for line, text in _mistakes_of(node, path.stem)]
+        mistakes += found
+        if not found:
+            tasks.append(_task(node, path))
+    return tasks, mistakes
+
+
+def read_nodes(path: Path) -> tuple[list[yaml.Node], list[Mistake]]:
+    """The entries of a corpus file, whatever their form, or the mistake that keeps it from being read."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -59,14 +71,7 @@ def load(path: Path) -> tuple[list[Task], list[Mistake]]:
         return [], [Mistake(path, line, messages.UNREADABLE(reason=reason))]
     if not isinstance(root, yaml.SequenceNode):
         return [], [Mistake(path, 1, messages.NOT_A_LIST())]
-    tasks: list[Task] = []
-    mistakes: list[Mistake] = []
-    for node in root.value:
-        found = [Mistake(path, line, text) for line, text in _mistakes_of(node, path.stem)]
-        mistakes += found
-        if not found:
-            tasks.append(_task(node, path))
-    return tasks, mistakes
+    return list(root.value), []
 
 
 def load_all(paths: list[Path]) -> tuple[list[Task], list[Mistake]]:
@@ -97,80 +102,101 @@ def _task(node: yaml.MappingNode, path: Path) -> Task:
         tests=fields["tests"].value,
         context=fields["context"].value if "context" in fields else "",
         path=path,
-        line=_line(node),
+        line=line_of(node),
     )
 
 
-def _line(node: yaml.Node) -> int:
+def line_of(node: yaml.Node) -> int:
+    """Where an entry or a field begins, counted from 1."""
     return int(node.start_mark.line) + 1
 
 
 def _mistakes_of(node: yaml.Node, domain: str) -> Iterator[tuple[int, str]]:
-    if not isinstance(node, yaml.MappingNode):
-        yield _line(node), messages.NOT_A_TASK()
-        return
-    fields: dict[str, yaml.Node] = {}
-    for key, value in node.value:
-        if key.value in fields:
-            yield _line(key), messages.DUPLICATE_KEY(key=key.value)
-        elif key.value not in KEYS:
-            yield _line(key), messages.UNKNOWN_KEY(key=key.value, known=", ".join(KEYS))
-        fields[key.value] = value
+    fields, mistakes = read_fields(node, KEYS, OPTIONAL_KEYS)
+    yield from mistakes
     for key in KEYS:
         if key in fields:
             yield from _field_mistakes(key, fields[key], domain)
-        elif key not in OPTIONAL_KEYS:
-            yield _line(node), messages.MISSING_KEY(key=key)
+
+
+def read_fields(
+    node: yaml.Node, keys: tuple[str, ...], optional: frozenset[str] = frozenset()
+) -> tuple[dict[str, yaml.Node], list[tuple[int, str]]]:
+    """The fields of an entry by key, and what is wrong with the keys, each with its line."""
+    if not isinstance(node, yaml.MappingNode):
+        return {}, [(line_of(node), messages.NOT_A_TASK())]
+    fields: dict[str, yaml.Node] = {}
+    mistakes: list[tuple[int, str]] = []
+    for key, value in node.value:
+        if key.value in fields:
+            mistakes.append((line_of(key), messages.DUPLICATE_KEY(key=key.value)))
+        elif key.value not in keys:
+            mistakes.append((line_of(key), messages.UNKNOWN_KEY(key=key.value, known=", ".join(keys))))
+        fields[key.value] = value
+    for key in keys:
+        if key not in fields and key not in optional:
+            mistakes.append((line_of(node), messages.MISSING_KEY(key=key)))
+    return fields, mistakes
 
 
 def _field_mistakes(key: str, node: yaml.Node, domain: str) -> Iterator[tuple[int, str]]:
     if key == "phrasings":
         yield from _phrasing_mistakes(node)
         return
+    yield from text_mistakes(key, node, domain)
+    if key in LITERAL_KEYS and filled(node):
+        yield from code_mistakes(key, node)
+
+
+def filled(node: yaml.Node) -> bool:
+    """Whether a field holds text that is not blank."""
+    return _is_text(node) and bool(node.value.strip())
+
+
+def text_mistakes(key: str, node: yaml.Node, domain: str) -> Iterator[tuple[int, str]]:
+    """What is wrong with a field that holds text, and with the form of an id."""
     if not _is_text(node):
-        yield _line(node), messages.NOT_TEXT(key=key)
-    elif not node.value.strip():
-        yield _line(node), messages.EMPTY(key=key)
-    elif key == "id":
-        if not re.fullmatch(rf"{re.escape(domain)}(-[a-z0-9]+)+", node.value):
-            yield _line(node), messages.BAD_ID(id=node.value, domain=domain)
-    else:
-        yield from _code_mistakes(key, node)
+        yield line_of(node), messages.NOT_TEXT(key=key)
+    elif not filled(node):
+        yield line_of(node), messages.EMPTY(key=key)
+    elif key == "id" and not re.fullmatch(rf"{re.escape(domain)}(-[a-z0-9]+)+", node.value):
+        yield line_of(node), messages.BAD_ID(id=node.value, domain=domain)
 
 
 def _is_text(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
 
 
-def _code_mistakes(key: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
+def code_mistakes(key: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
+    """What is wrong with a field that holds Python, at the line of the file."""
     assert isinstance(node, yaml.ScalarNode)
     if node.style != "|":
-        yield _line(node), messages.NOT_LITERAL(key=key)
+        yield line_of(node), messages.NOT_LITERAL(key=key)
         return
     try:
         tree = ast.parse(node.value)
     except SyntaxError as error:
-        yield _line(node) + (error.lineno or 1), messages.BAD_SYNTAX(key=key, reason=error.msg)
+        yield line_of(node) + (error.lineno or 1), messages.BAD_SYNTAX(key=key, reason=error.msg)
         return
     if key == "tests" and not any(isinstance(one, ast.Assert) for one in ast.walk(tree)):
-        yield _line(node), messages.NO_ASSERT()
+        yield line_of(node), messages.NO_ASSERT()
 
 
 def _phrasing_mistakes(node: yaml.Node) -> Iterator[tuple[int, str]]:
     if not isinstance(node, yaml.SequenceNode):
-        yield _line(node), messages.FEW_PHRASINGS(count=0, least=LEAST_PHRASINGS)
+        yield line_of(node), messages.FEW_PHRASINGS(count=0, least=LEAST_PHRASINGS)
         return
     if len(node.value) < LEAST_PHRASINGS:
-        yield _line(node), messages.FEW_PHRASINGS(count=len(node.value), least=LEAST_PHRASINGS)
+        yield line_of(node), messages.FEW_PHRASINGS(count=len(node.value), least=LEAST_PHRASINGS)
     for one in node.value:
         if not _is_text(one):
-            yield _line(one), messages.NOT_TEXT(key="phrasings")
+            yield line_of(one), messages.NOT_TEXT(key="phrasings")
         elif not re.search("[а-яё]", one.value, re.IGNORECASE):
-            yield _line(one), messages.NOT_RUSSIAN(text=one.value.strip())
+            yield line_of(one), messages.NOT_RUSSIAN(text=one.value.strip())
         elif _cut_by_comment(one):
-            yield _line(one), messages.CUT_BY_COMMENT(text=one.value)
+            yield line_of(one), messages.CUT_BY_COMMENT(text=one.value)
         elif any(len(line) > MOST_LINE_CHARS for line in one.value.splitlines()):
-            yield _line(one), messages.LONG_LINE(most=MOST_LINE_CHARS)
+            yield line_of(one), messages.LONG_LINE(most=MOST_LINE_CHARS)
 
 
 def _cut_by_comment(node: yaml.Node) -> bool:

@@ -24,7 +24,7 @@ import psutil
 import uvicorn
 
 from lsp_server.engine.backend import Backend, BackendError
-from lsp_server.engine.host import Host
+from lsp_server.engine.host import Host, listen
 from lsp_server.engine.scripted import Script, ScriptedBackend
 from lsp_server.engine.statefile import EngineState
 from lsp_server.engine.worker import Worker
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model=str(options.scripted or options.model),
     )
     try:
-        listener = _listen(options.port)
+        listener = listen(options.port)
     except OSError as error:
         log.error("cannot listen on port %d: %s", options.port, error)
         replace(state, error="port_taken", detail=str(error)).write(options.state_file)
@@ -158,17 +158,6 @@ def _remove_own(path: Path, state: EngineState) -> None:
     if written is not None and written.token == state.token:
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _log_to(path: Path, is_verbose: bool) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from finetune.corpus import CORPUS_DIR, check, phrasing
+from finetune.corpus import CORPUS_DIR, check, phrasing, task_files
 from finetune.corpus.schema import Task, load_all
 
 
 @pytest.fixture(scope="module")
 def tasks() -> list[Task]:
-    found, mistakes = load_all(sorted(CORPUS_DIR.glob("*.yaml")))
+    found, mistakes = load_all(task_files())
     assert [str(mistake) for mistake in mistakes] == []
     return found
 

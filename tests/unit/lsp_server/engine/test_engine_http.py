@@ -20,7 +20,7 @@ from starlette.routing import Route
 from lsp_server.engine.backend import Backend
 from lsp_server.engine.base import Chunk, CompletionRequest, LoraScale, Priority
 from lsp_server.engine.client import HttpEngine, OpenAIEngine, connect_endpoint
-from lsp_server.engine.host import Host
+from lsp_server.engine.host import Host, listen
 from lsp_server.engine.scripted import Rule, Script, ScriptedBackend
 from lsp_server.engine.worker import Worker
 from lsp_server.errors import EngineError
@@ -51,7 +51,7 @@ class Served:
 
 
 async def serve(app: object) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen(0)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))  # type: ignore[arg-type]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -336,3 +336,19 @@ async def wait_until(served: Served, is_busy: bool) -> None:
     async with asyncio.timeout(10):
         while served.worker.is_busy != is_busy:  # noqa: ASYNC110 - the worker is a thread and has no event to wait for
             await asyncio.sleep(0.01)
+
+
+async def test_small_writes_are_sent_at_once() -> None:
+    nodelay: list[int] = []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        nodelay.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = listen(0)
+    async with await asyncio.start_server(accept, sock=listener):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        await reader.read()
+        writer.close()
+    assert nodelay and all(nodelay)

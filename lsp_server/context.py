@@ -51,7 +51,8 @@ class Context:
     """The text before and after the place.
 
     `prefix` ends at the start of the code's line. It begins with earlier cells or with `head`, which tells of the
-    lines above `anchor_line`, the first line that is in the prefix as the file has it.
+    lines above `anchor_line`, the first line that is in the prefix as the file has it. `density`: tokens for each
+    estimated one in the windows that did not fit; 0.0 where the first one did.
     """
 
     prefix: str
@@ -60,6 +61,7 @@ class Context:
     n_suffix_tokens: int
     anchor_line: int
     head: str = ""
+    density: float = 0.0
 
 
 def estimate_tokens(text: str) -> int:
@@ -76,29 +78,35 @@ async def build(
     earlier_cells: Sequence[str] = (),
     *,
     instruction: Instruction | None = None,
+    density: float = 0.0,
 ) -> Context:
-    """Choose the prefix and the suffix of a place, within the budget. Cost does not grow with the file."""
+    """Choose the prefix and the suffix of a place, within the budget. Cost does not grow with the file.
+
+    `density`: of an earlier context of the document; windows that it rules out are not counted again.
+    """
     count = _counter(tokenize)
     suffix = await _suffix(source, insertion, instruction, budget, count)
     n_suffix = await count(suffix)
     ending = insertion.opening.replace("\r\n", "\n")
     latest = insertion.line if instruction is None else min(insertion.line, instruction.first_line)
     cells = _cells(earlier_cells, budget)
-    ratio = 1 / ESTIMATE_SLACK
+    ratio = max(density, 1 / ESTIMATE_SLACK)
     for anchor in _anchors(source, insertion.line, latest, budget):
-        body = cells + _text(source, anchor, insertion.line) + ending
+        body = _text(source, anchor, insertion.line) + ending
         if estimate_tokens(body) * ratio > budget.n_prefix_tokens:
-            continue
+            continue  # a window's head is looked for only where the window may fit
         head = _head(source, anchor, budget) if anchor else ""
-        prefix = cells + head + body.removeprefix(cells)
+        prefix = cells + head + body
+        if estimate_tokens(prefix) * ratio > budget.n_prefix_tokens:
+            continue
         n_prefix = await count(prefix)
         if 0 < n_prefix <= budget.n_prefix_tokens or insertion.line == 0:
-            return Context(prefix, suffix, n_prefix, n_suffix, anchor, head)
-        ratio = max(ratio, n_prefix / (estimate_tokens(prefix) or 1))
+            return Context(prefix, suffix, n_prefix, n_suffix, anchor, head, density)
+        ratio = density = max(ratio, n_prefix / (estimate_tokens(prefix) or 1))
         cells = "" if anchor else cells
     last = max(0, min(latest, insertion.line - 1))
     prefix = await _last_characters(_text(source, last, insertion.line) + ending, budget, count)
-    return Context(prefix, suffix, await count(prefix), n_suffix, last)
+    return Context(prefix, suffix, await count(prefix), n_suffix, last, density=density)
 
 
 def _counter(tokenize: Tokenize | None) -> Count:

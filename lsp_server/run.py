@@ -9,7 +9,7 @@ from contextlib import aclosing
 from lsp_server.engine.base import Priority
 from lsp_server.engines import Engines
 from lsp_server.errors import EngineError
-from lsp_server.instruction import Insertion
+from lsp_server.instruction import Insertion, Instruction
 from lsp_server.offer import typed_since
 from lsp_server.served import Served
 from lsp_server.suggest import Answer, Question, make_plan
@@ -20,10 +20,17 @@ class Run:
     """A question on its way to an answer. `on_growth` is called each time the answer has grown."""
 
     def __init__(
-        self, engines: Engines, question: Question, insertion: Insertion, *, is_warm: bool, priority: Priority
+        self,
+        engines: Engines,
+        question: Question,
+        located: tuple[Instruction | None, Insertion],
+        *,
+        is_warm: bool,
+        priority: Priority,
     ) -> None:
         self.question = question
-        self.insertion = insertion
+        self.insertion = located[1]
+        self._located = located
         self.settings = engines.settings
         self.answer: Answer | None = None
         self.on_growth: Callable[[], None] = _nothing
@@ -97,7 +104,7 @@ class Run:
 
     async def _generate(self, served: Served) -> None:
         if self.answer is None:
-            plan = await make_plan(served, self.question, is_warm=self._is_warm)
+            plan = await make_plan(served, self.question, is_warm=self._is_warm, located=self._located)
             if plan is None:
                 return
             self.answer = Answer(plan, self._priority)

@@ -227,7 +227,7 @@ class Scheduler:
         slot.run = Run(
             self._engines,
             question,
-            located[1],
+            located,
             is_warm=self.is_warm(document.uri, cursor.line),
             priority=Priority.AUTOMATIC if is_automatic else Priority.MANUAL,
         )

@@ -41,6 +41,7 @@ class Served:
     special_ids: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     speeds: list[tuple[float, float]] = field(default_factory=list, compare=False, repr=False)
     text_ids: OrderedDict[str, tuple[int, ...]] = field(default_factory=OrderedDict, compare=False, repr=False)
+    densities: OrderedDict[str, float] = field(default_factory=OrderedDict, compare=False, repr=False)
 
     def format_for(self, kind: Kind) -> str:
         """The prompt format for a kind of request.
@@ -69,6 +70,12 @@ class Served:
             while len(self.text_ids) > _REMEMBERED_TEXTS:
                 self.text_ids.popitem(last=False)
         return ids
+
+    def note_density(self, document: str, density: float) -> None:
+        """Remember how far estimates of tokens are off in a document: its next window is found at the first try."""
+        self.densities[document] = density
+        while len(self.densities) > _REMEMBERED_TEXTS:
+            self.densities.popitem(last=False)
 
     async def _segment_ids(self, segment: Segment) -> tuple[int, ...]:
         if not segment.is_special:

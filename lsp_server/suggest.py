@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from lsp_server import context, instruction
@@ -77,10 +78,18 @@ def locate(question: Question) -> tuple[Instruction | None, Insertion] | None:
 
 
 async def make_plan(
-    served: Served, question: Question, *, is_warm: bool = False, kind: Kind | None = None
+    served: Served,
+    question: Question,
+    *,
+    is_warm: bool = False,
+    kind: Kind | None = None,
+    located: tuple[Instruction | None, Insertion] | None = None,
 ) -> Plan | None:
-    """Settle what the model will see; None where an automatic request has nothing to answer."""
-    located = locate(question)
+    """Settle what the model will see; None where an automatic request has nothing to answer.
+
+    `located`: what `locate` found, where the caller has it already.
+    """
+    located = located or locate(question)
     if located is None:
         return None
     asked, insertion = located
@@ -96,7 +105,9 @@ async def make_plan(
         Budget(n_prompt - n_suffix - n_extra, n_suffix, MAX_SUFFIX_LINES),
         earlier_cells=question.earlier_cells,
         instruction=asked,
+        density=served.densities.get(question.document, 0.0),
     )
+    served.note_density(question.document, seen.density)
     request = CodeRequest(instruction=text, prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head)
     prompt = render_code(name, request)
     return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
@@ -131,7 +142,12 @@ class Answer:
         self._budget_ms = plan.question.time_budget_ms
         self._asked = time.monotonic()
         self._raw: list[str] = []
-        self._shaper = Shaper(plan.question.source, plan.insertion, plan.instruction, plan.prompt.answer_head)
+
+    @cached_property
+    def _shaper(self) -> Shaper:
+        """Made when the first token comes: it parses the file, which the request need not wait for."""
+        plan = self.plan
+        return Shaper(plan.question.source, plan.insertion, plan.instruction, plan.prompt.answer_head)
 
     @property
     def decode_ms(self) -> float:

@@ -7,8 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from . import CORPUS_DIR, messages
+from . import CORPUS_DIR, EXPLANATIONS, FIXES, explanations, fixes, messages, task_files
 from .check import LEAST_SCORE, MOST_ALIKE, Report, check
+
+OTHER_CHECKS = {EXPLANATIONS: explanations.check, FIXES: fixes.check}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,20 +23,39 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="tasks run at once")
     command.add_argument("--verbose", action="store_true", help="show each task's score and the mutants that survived")
     options = parser.parse_args(arguments)
-    paths = options.files or sorted(CORPUS_DIR.glob("*.yaml"))
+    paths = options.files or [*task_files(), *(CORPUS_DIR / name for name in OTHER_CHECKS)]
     missing = [path for path in paths if not path.is_file()]
-    for path in missing or ([] if paths else [CORPUS_DIR / "<domain>.yaml"]):
+    for path in missing:
         print(messages.NO_FILES(path=path), file=sys.stderr)
-    if missing or not paths:
+    if missing:
         return 2
     try:
-        report = check(
-            paths, recheck=options.all, jobs=options.jobs, progress=print if options.verbose else lambda text: None
-        )
+        return _check(paths, options)
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 2
-    return _show(report, verbose=options.verbose)
+
+
+def _check(paths: list[Path], options: argparse.Namespace) -> int:
+    def progress(text: str) -> None:
+        if options.verbose:
+            print(text)
+
+    status = 0
+    for path in paths:
+        if path.name in OTHER_CHECKS:
+            count, mistakes, checked = OTHER_CHECKS[path.name](
+                path, recheck=options.all, jobs=options.jobs, progress=progress
+            )
+            for mistake in mistakes:
+                print(mistake)
+            print(messages.OTHER_SUMMARY(name=path.name, count=count, checked=checked))
+            status = max(status, bool(mistakes))
+    of_tasks = [path for path in paths if path.name not in OTHER_CHECKS]
+    if of_tasks:
+        report = check(of_tasks, recheck=options.all, jobs=options.jobs, progress=progress)
+        status = max(status, _show(report, verbose=options.verbose))
+    return status
 
 
 def _show(report: Report, *, verbose: bool) -> int:

@@ -81,3 +81,38 @@ NO_FILES = Message(
 NO_RUFF = Message(
     ru="не найден ruff; установите его: pip install ruff", en="ruff is not installed; run pip install ruff"
 )
+DOES_NOT_RUN = Message(
+    ru="«{id}»: верный код не выполняется до конца: {error}",
+    en='"{id}": the good code does not run to its end: {error}',
+)
+NOT_BROKEN = Message(
+    ru="«{id}»: тесты проходят и на сломанном коде; добавьте проверку ошибки",
+    en='"{id}": the tests pass on the broken code too; add an assert that sees the mistake',
+)
+SAME_AS = Message(
+    ru="«{id}» почти повторяет «{other}»; перепишите или уберите",
+    en='"{id}" nearly repeats "{other}"; rewrite or drop it',
+)
+SAME_OPENING = Message(
+    ru="«{id}»: так («{words}…») начинаются больше {most} объяснений; начните иначе",
+    en='"{id}": more than {most} explanations begin like this ("{words}…"); begin differently',
+)
+CODE_LINES = Message(
+    ru="«{id}»: в коде {count} строк, нужно от {least} до {most}",
+    en='"{id}": the code has {count} lines, {least} to {most} are wanted',
+)
+EXPLANATION_CHARS = Message(
+    ru="«{id}»: в объяснении {count} знаков, нужно от {least} до {most}",
+    en='"{id}": the explanation has {count} characters, {least} to {most} are wanted',
+)
+EXPLANATION_SENTENCES = Message(
+    ru="«{id}»: в объяснении {count} предложений, нужно от {least} до {most} или список",
+    en='"{id}": the explanation has {count} sentences, {least} to {most} or a list are wanted',
+)
+NO_NAME = Message(
+    ru="«{id}»: объяснение не называет ни одного имени из кода; заключите его в обратные кавычки",
+    en='"{id}": the explanation names nothing of the code; put a name into backticks',
+)
+OTHER_SUMMARY = Message(
+    ru="{name}: записей {count}, проверено сейчас {checked}", en="{name}: {count} entries, checked now {checked}"
+)

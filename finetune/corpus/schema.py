@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import yaml
 
@@ -78,22 +79,46 @@ def load_all(paths: list[Path]) -> tuple[list[Task], list[Mistake]]:
     """Read several files; an id may appear once in all of them."""
     tasks: list[Task] = []
     mistakes: list[Mistake] = []
-    seen: dict[str, Task] = {}
     for path in paths:
         loaded, wrong = load(path)
         mistakes += wrong
-        for task in loaded:
-            if task.id in seen:
-                first = seen[task.id]
-                where = f"{first.path.name}:{first.line}"
-                mistakes.append(Mistake(path, task.line, messages.DUPLICATE_ID(id=task.id, where=where)))
-                continue
-            seen[task.id] = task
-            tasks.append(task)
-    return tasks, mistakes
+        tasks += loaded
+    unique, repeats = without_repeats(tasks)
+    return unique, mistakes + repeats
 
 
-def _task(node: yaml.MappingNode, path: Path) -> Task:
+class Entry(Protocol):
+    """Anything with an id, somewhere in a corpus file."""
+
+    @property
+    def id(self) -> str:
+        """Its name, used once."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def line(self) -> int:
+        """Where it begins, counted from 1."""
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def without_repeats(entries: Iterable[E]) -> tuple[list[E], list[Mistake]]:
+    """The entries whose id was not seen before, and a mistake for each of the others."""
+    seen: dict[str, E] = {}
+    mistakes = []
+    for entry in entries:
+        first = seen.setdefault(entry.id, entry)
+        if first is not entry:
+            where = f"{first.path.name}:{first.line}"
+            mistakes.append(Mistake(entry.path, entry.line, messages.DUPLICATE_ID(id=entry.id, where=where)))
+    return list(seen.values()), mistakes
+
+
+def _task(node: yaml.Node, path: Path) -> Task:
     fields = {key.value: value for key, value in node.value}
     return Task(
         id=fields["id"].value,

@@ -84,6 +84,12 @@ describe("the plan of an environment", () => {
     }
   });
 
+  it("always lets pip try again, as only that names an index out of reach", () => {
+    for (const { kind, args } of makePlan("/usr/bin/python3", FOLDER, WISHES, LINUX).slice(1)) {
+      assert.ok(Number(args[args.indexOf("--retries") + 1]) >= 1, kind);
+    }
+  });
+
   it("knows where the interpreter is", () => {
     assert.equal(environmentPython("C:\\Users\\Иван\\env", "win32"), "C:\\Users\\Иван\\env\\Scripts\\python.exe");
     assert.equal(environmentPython(FOLDER, "linux"), "/home/Иван Петров/env/bin/python");
@@ -100,10 +106,19 @@ describe("pip's output", () => {
   });
 
   it("shows what went wrong", () => {
-    assert.equal(causeOf("WARNING: Retrying … NewConnectionError: Failed to establish"), "network");
+    for (const line of [
+      "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('<pip…>: Failed to establish a new connection: [Errno 111]",
+      "WARNING: Retrying (Retry(total=0)) after connection broken by 'ProxyError('Cannot connect to proxy.')",
+      "ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded",
+      "[Errno -3] Temporary failure in name resolution",
+    ]) {
+      assert.equal(causeOf(`${line}\nERROR: No matching distribution found for pygls`), "network", line);
+    }
     assert.equal(causeOf("CMake Error: CMAKE_CXX_COMPILER not set"), "compiler");
     assert.equal(causeOf("OSError: [Errno 28] No space left on device"), "space");
     assert.equal(causeOf("PermissionError: [Errno 13] Permission denied"), "readOnly");
+    assert.equal(causeOf("Error: EROFS: read-only file system, open '/env/install.lock'"), "readOnly");
+    assert.equal(causeOf("Error: EPERM: operation not permitted, mkdir '/env'"), "readOnly");
     assert.equal(causeOf("ERROR: No matching distribution found for pygls"), "notFound");
     assert.equal(causeOf("?"), "other");
   });

@@ -67,7 +67,9 @@ function hasCuda(version: string | undefined): boolean {
 /** Everything to run, in order. `python` is the interpreter found; `folder` is where the environment goes. */
 export function makePlan(python: string, folder: string, wishes: Wishes, machine: Machine): Step[] {
   const own = environmentPython(folder, machine.platform);
-  const pip = ["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"];
+  // pip names an index that it cannot reach only when it tries again; without that, a missing network looks like a
+  // missing package.
+  const pip = ["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "5"];
   const closed = wishes.wheelsFolder === "" ? [] : ["--no-index", "--find-links", wishes.wheelsFolder];
   const venv: Step = {
     kind: "venv", goal: "environment", command: python, args: ["-I", "-m", "venv", "--clear", folder], env: {},

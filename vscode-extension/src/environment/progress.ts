@@ -39,12 +39,22 @@ export function readLine(line: string): Progress | undefined {
 /** Why pip failed, where its output shows one of the usual causes. */
 export type Cause = "network" | "compiler" | "readOnly" | "space" | "notFound" | "other";
 
+/** What pip, urllib3 and requests call it, in their warnings before each retry or in the error at the end. */
+const NO_NETWORK = new RegExp(
+  [
+    "after connection broken by", "ConnectionError", "Connection(?: was)? (?:refused|reset|aborted)", "ConnectTimeout", "ReadTimeout",
+    "Max retries", "Failed to (?:connect|establish)", "Name or service not known", "name resolution", "getaddrinfo",
+    "Network is unreachable", "No route to host", "ProxyError", "SSLError", "CERTIFICATE_VERIFY",
+  ].join("|"),
+  "i",
+);
+
 /** Guess the cause from pip's whole output. */
 export function causeOf(output: string): Cause {
   if (/No space left on device|Errno 28|not enough space on the disk/i.test(output)) return "space";
-  if (/Read-only file system|Permission denied|Errno 13|Errno 30|Access is denied/i.test(output)) return "readOnly";
+  if (/Read-only file system|(?:Permission|Access is) denied|Operation not permitted|Errno 13\]|Errno 30\]/i.test(output)) return "readOnly";
   if (/CMAKE_C(XX)?_COMPILER|No CMAKE_|Could not find compiler|nmake|C\+\+ compiler|CMake configuration failed/i.test(output)) return "compiler";
-  if (/NewConnectionError|ConnectTimeout|Name or service not known|getaddrinfo|ProxyError|Network is unreachable|Max retries|SSLError|CERTIFICATE_VERIFY|Temporary failure in name resolution/i.test(output)) return "network";
+  if (NO_NETWORK.test(output)) return "network";
   if (/No matching distribution|Could not find a version/i.test(output)) return "notFound";
   return "other";
 }

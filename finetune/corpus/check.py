@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from finetune.evaluate import sandbox
 
-from . import messages, mutate, phrasing, task_files
+from . import messages, mutate, packages, phrasing, task_files
 from .schema import Mistake, Task, load_all
 
 VERIFIED = "verified.json"
@@ -30,6 +31,7 @@ RUFF_OPTIONS = ["--isolated", "--target-version", "py311"]
 RUFF_RULES = "F,E7,E9,UP,B,C4,SIM"
 REFERENCE_TIMEOUT_S = 20.0
 MUTANT_TIMEOUT_S = 6.0
+IMPORT_TIMEOUT_S = 20.0  # more for programs that import large packages
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a check. `checked` counts the tasks that were run now rather than remembered."""
+    """The result of a check.
+
+    `checked` counts the tasks that were run now rather than remembered; `unchecked` names those that should have been,
+    by the packages that are not installed here.
+    """
 
     tasks: list[Task]
     mistakes: list[Mistake]
@@ -51,6 +57,7 @@ class Report:
     verdicts: dict[str, Verdict]
     checked: int
     alike_rate: float
+    unchecked: dict[str, list[str]]
 
     @property
     def mutants(self) -> int:
@@ -69,9 +76,9 @@ class Report:
 
 
 def fingerprint(task: Task) -> str:
-    """What a verdict depends on: the code, its tests, its context, and the rules of mutation."""
-    parts = json.dumps([mutate.RULES, task.context, task.code, task.tests])
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+    """What a verdict depends on: the code, its tests, what stands around it, and the rules of mutation."""
+    parts = [mutate.RULES, task.context, task.code, task.tests, *([task.suffix] if task.suffix else [])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def read_verified(directory: Path) -> dict[str, Verdict]:
@@ -103,9 +110,10 @@ def check(
     mistakes += _alike_mistakes(pairs)
     mistakes += style_mistakes(tasks)
     remembered = read_verified(directory)
-    todo = tasks if recheck else unverified(tasks, remembered)
+    wanted = tasks if recheck else unverified(tasks, remembered)
+    todo = [task for task in wanted if not packages.missing(task.requires)]
     survivors: list[str] = []
-    wrong = {task.id for task in todo}
+    wrong = {task.id for task in [*todo, *unverified(tasks, remembered)]}
     pool = ThreadPoolExecutor(jobs)
     try:
         for task, (verdict, notes) in zip(todo, pool.map(run_task, todo), strict=True):
@@ -122,7 +130,16 @@ def check(
         write_verified(directory, _still_there(remembered, directory, paths, tasks))
     verdicts = {task.id: remembered[task.id] for task in tasks if task.id not in wrong}
     mistakes += _weak_tests(tasks, verdicts)
-    return Report(tasks, mistakes, survivors, verdicts, len(todo), phrasing.rate(tasks, pairs))
+    alike_rate, unchecked = phrasing.rate(tasks, pairs), _unchecked(wanted)
+    return Report(tasks, mistakes, survivors, verdicts, len(todo), alike_rate, unchecked)
+
+
+def _unchecked(wanted: Iterable[Task]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for task in wanted:
+        for name in packages.missing(task.requires):
+            found.setdefault(name, []).append(task.id)
+    return found
 
 
 def _still_there(
@@ -137,20 +154,27 @@ def _still_there(
 
 def run_task(task: Task) -> tuple[Verdict | None, list[str]]:
     """Run the reference, then its mutants. No verdict where the reference fails; the notes then say why."""
-    outcome = sandbox.run(_program(task, task.code), timeout_s=REFERENCE_TIMEOUT_S)
+    outcome = _run(task, task.alone, REFERENCE_TIMEOUT_S)
     if not outcome.passed:
         return None, [outcome.error]
-    made = mutate.mutants(task.code)
+    made = mutate.mutants(task.alone)
     notes = [
         messages.SURVIVED(id=task.id, line=mutant.line, what=mutant.what)
         for mutant in made
-        if sandbox.run(_program(task, mutant.code), timeout_s=MUTANT_TIMEOUT_S).passed
+        if _run(task, mutant.code, MUTANT_TIMEOUT_S).passed
     ]
     return Verdict(fingerprint(task), len(made), len(made) - len(notes)), notes
 
 
-def _program(task: Task, code: str) -> str:
-    return f"{task.context}\n{code}\n{task.tests}"
+def _run(task: Task, alone: str, timeout_s: float) -> sandbox.Outcome:
+    """Run the task's file with `alone` in the place of its code."""
+    code = textwrap.indent(alone, task.indent)
+    program = f"{task.context}\n{code}\n{task.suffix}\n{task.tests}"
+    if not task.requires:
+        return sandbox.run(program, timeout_s=timeout_s)
+    return sandbox.run(
+        packages.preamble() + program, timeout_s=timeout_s + IMPORT_TIMEOUT_S, memory_bytes=packages.MEMORY_BYTES
+    )
 
 
 def _alike_mistakes(pairs: Iterable[phrasing.Pair]) -> list[Mistake]:
@@ -177,7 +201,7 @@ def _weak_tests(tasks: Iterable[Task], verdicts: dict[str, Verdict]) -> list[Mis
 
 
 def style_mistakes(tasks: list[Task]) -> list[Mistake]:
-    """Formatting of `code`, and ruff's rules over context and code together."""
+    """Formatting of `code`, and ruff's rules over the whole file."""
     by_name = {f"{task.id}.py": task for task in tasks}
     mistakes = []
     with tempfile.TemporaryDirectory() as directory:
@@ -185,8 +209,8 @@ def style_mistakes(tasks: list[Task]) -> list[Mistake]:
         code_dir.mkdir()
         whole_dir.mkdir()
         for name, task in by_name.items():
-            (code_dir / name).write_text(task.code, encoding="utf-8")
-            (whole_dir / name).write_text(f"{task.context}\n{task.code}", encoding="utf-8")
+            (code_dir / name).write_text(task.alone, encoding="utf-8")
+            (whole_dir / name).write_text(f"{task.context}\n{task.code}\n{task.suffix}", encoding="utf-8")
         diff = _ruff("format", "--diff", *RUFF_OPTIONS, str(code_dir))
         for part in diff.split("--- ")[1:]:
             task = by_name[Path(part.splitlines()[0]).name]

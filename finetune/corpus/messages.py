@@ -41,6 +41,17 @@ LONG_LINE = Message(
     ru="строка длиннее {most} знаков; перенесите её", en="a line is longer than {most} characters; break it"
 )
 BAD_SYNTAX = Message(ru="«{key}» — не Python: {reason}", en='"{key}" is not Python: {reason}')
+UNKNOWN_PACKAGE = Message(
+    ru="«requires» должен быть списком из {known}, а в нём: {found}",
+    en='"requires" must list some of {known}; found: {found}',
+)
+NOT_REQUIRED = Message(
+    ru="импортируется {name}; добавьте `requires: [{name}]`", en="{name} is imported; add `requires: [{name}]`"
+)
+NOT_INSTALLED = Message(
+    ru="не проверены, пока нет пакета {name} (pip install {name}): {ids}",
+    en="not checked, {name} is missing (pip install {name}): {ids}",
+)
 NO_ASSERT = Message(ru="в «tests» нет ни одного assert", en='there is no assert in "tests"')
 ALIKE = Message(
     ru="«{id}»: формулировки почти совпадают ({share:.2f}): «{one}» и «{other}»; перепишите одну",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,23 @@ from typing import Protocol, TypeVar
 import yaml
 
 from . import messages
+from .packages import PACKAGES
 
-KEYS = ("id", "phrasings", "context", "code", "tests")
-LITERAL_KEYS = ("context", "code", "tests")
-OPTIONAL_KEYS = frozenset({"context"})
+KEYS = ("id", "phrasings", "requires", "context", "code", "suffix", "tests")
+LITERAL_KEYS = ("context", "code", "suffix", "tests")
+OPTIONAL_KEYS = frozenset({"requires", "context", "suffix"})
 LEAST_PHRASINGS = 4
 MOST_LINE_CHARS = 120
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task. The tests run after `context` and `code`, in one module; `line` is where it begins in `path`."""
+    """One task. `line` is where it begins in `path`.
+
+    The file that the code belongs to is `context`, `code`, `suffix`, one after the other, each with the indentation it
+    has in that file; the instruction stands between `context` and `code`. The tests run after `suffix`, at the end of
+    the module. `requires` are the third-party packages that the file or the tests import.
+    """
 
     id: str
     phrasings: tuple[str, ...]
@@ -31,11 +38,23 @@ class Task:
     context: str
     path: Path
     line: int
+    suffix: str = ""
+    requires: tuple[str, ...] = ()
 
     @property
     def domain(self) -> str:
         """The domain is the file's name."""
         return self.path.stem
+
+    @property
+    def indent(self) -> str:
+        """The whitespace before the first line of the code; empty at the level of the module."""
+        return self.code[: len(self.code) - len(self.code.lstrip())]
+
+    @property
+    def alone(self) -> str:
+        """The code without its indentation."""
+        return textwrap.dedent(self.code)
 
 
 @dataclass(frozen=True)
@@ -128,6 +147,8 @@ def _task(node: yaml.Node, path: Path) -> Task:
         context=fields["context"].value if "context" in fields else "",
         path=path,
         line=line_of(node),
+        suffix=fields["suffix"].value if "suffix" in fields else "",
+        requires=tuple(one.value for one in fields["requires"].value) if "requires" in fields else (),
     )
 
 
@@ -138,10 +159,10 @@ def line_of(node: yaml.Node) -> int:
 
 def _mistakes_of(node: yaml.Node, domain: str) -> Iterator[tuple[int, str]]:
     fields, mistakes = read_fields(node, KEYS, OPTIONAL_KEYS)
-    yield from mistakes
     for key in KEYS:
         if key in fields:
-            yield from _field_mistakes(key, fields[key], domain)
+            mistakes += _field_mistakes(key, fields[key], domain)
+    yield from mistakes or _module_mistakes(fields)
 
 
 def read_fields(
@@ -168,9 +189,12 @@ def _field_mistakes(key: str, node: yaml.Node, domain: str) -> Iterator[tuple[in
     if key == "phrasings":
         yield from _phrasing_mistakes(node)
         return
+    if key == "requires":
+        yield from _package_mistakes(node)
+        return
     yield from text_mistakes(key, node, domain)
     if key in LITERAL_KEYS and filled(node):
-        yield from code_mistakes(key, node)
+        yield from code_mistakes(key, node, whole=key in ("code", "tests"))
 
 
 def filled(node: yaml.Node) -> bool:
@@ -192,19 +216,57 @@ def _is_text(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str"
 
 
-def code_mistakes(key: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
-    """What is wrong with a field that holds Python, at the line of the file."""
+def code_mistakes(key: str, node: yaml.Node, *, whole: bool = True) -> Iterator[tuple[int, str]]:
+    """What is wrong with a field that holds Python, at the line of the file; `whole` where it is Python by itself."""
     assert isinstance(node, yaml.ScalarNode)
     if node.style != "|":
         yield line_of(node), messages.NOT_LITERAL(key=key)
         return
     try:
-        tree = ast.parse(node.value)
+        tree = ast.parse(textwrap.dedent(node.value) if whole else "")
     except SyntaxError as error:
         yield line_of(node) + (error.lineno or 1), messages.BAD_SYNTAX(key=key, reason=error.msg)
         return
     if key == "tests" and not any(isinstance(one, ast.Assert) for one in ast.walk(tree)):
         yield line_of(node), messages.NO_ASSERT()
+
+
+def _package_mistakes(node: yaml.Node) -> Iterator[tuple[int, str]]:
+    names = [str(one.value) for one in node.value] if isinstance(node, yaml.SequenceNode) else []
+    if not names or not set(names) <= set(PACKAGES):
+        yield line_of(node), messages.UNKNOWN_PACKAGE(found=", ".join(names) or "—", known=", ".join(PACKAGES))
+
+
+def _module_mistakes(fields: dict[str, yaml.Node]) -> Iterator[tuple[int, str]]:
+    """What is wrong with the parts put together: each by itself has no mistakes."""
+    lines: list[str] = []
+    origins: list[tuple[str, int]] = []  # the field of each line, and its line in the corpus file
+    for key in ("context", "code", "suffix"):
+        if key in fields:
+            part = fields[key].value.splitlines()
+            lines += part
+            origins += [(key, line_of(fields[key]) + number) for number in range(1, len(part) + 1)]
+    module = "\n".join(lines) + "\n"
+    try:
+        compile(module, "<task>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        key, line = origins[min(error.lineno or 1, len(origins)) - 1]
+        yield line, messages.BAD_SYNTAX(key=key, reason=error.msg)
+        return
+    required = {one.value for one in fields["requires"].value} if "requires" in fields else set()
+    for name in sorted(_imported(module + fields["tests"].value) & set(PACKAGES) - required):
+        yield line_of(fields["code"]), messages.NOT_REQUIRED(name=name)
+
+
+def _imported(code: str) -> set[str]:
+    """The top-level names of all modules that are imported anywhere."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
 
 
 def _phrasing_mistakes(node: yaml.Node) -> Iterator[tuple[int, str]]:

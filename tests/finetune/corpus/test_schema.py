@@ -107,6 +107,72 @@ def test_each_mistake_is_named(tmp_path: Path, text: str, line: int, part: str) 
     assert any(at == line and part in said for at, said in mistakes), mistakes
 
 
+PLACED = """\
+- id: files-block
+  phrasings:
+  - пропусти пустые
+  - пустые строки не нужны
+  - без пустых строк
+  - отсеять то, где пусто
+  context: |
+    def kept(lines):
+        found = []
+        for line in lines:
+  code: |2
+            if not line:
+                continue
+  suffix: |2
+            found.append(line)
+        return found
+  tests: |
+    assert kept(["", "да"]) == ["да"]
+"""
+
+
+def test_code_in_the_middle_of_a_file_keeps_its_indentation(tmp_path: Path) -> None:
+    (task,), mistakes = load(tmp_path, PLACED)
+    assert mistakes == []
+    assert task.code == "        if not line:\n            continue\n" and task.indent == " " * 8
+    assert task.alone == "if not line:\n    continue\n"
+    assert task.suffix == "        found.append(line)\n    return found\n"
+    (plain,), _ = load(tmp_path, GOOD)
+    assert (plain.indent, plain.suffix, plain.requires) == ("", "", ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "part"),
+    [
+        ("  code: |2\n", "  code: |\n", 12, '"code" is not Python: expected an indented block'),
+        ("  suffix: |2\n        ", "  suffix: |2\n          ", 15, '"suffix" is not Python'),
+        ("found = []", "found = [", 9, '"context" is not Python'),
+        ("            if not line:\n", "            else:\n", 12, '"code" is not Python'),
+        ("    return found", "return found", 16, "outside function"),
+        ("  suffix: |2", "  suffix: >2", 14, "literal block"),
+    ],
+)
+def test_parts_that_make_no_file_are_said_at_their_line(
+    tmp_path: Path, old: str, new: str, line: int, part: str
+) -> None:
+    assert PLACED.count(old) == 1
+    _, mistakes = load(tmp_path, PLACED.replace(old, new))
+    assert any(at == line and part in text for at, text in mistakes), mistakes
+
+
+def test_packages_are_named(tmp_path: Path) -> None:
+    importing = GOOD.replace("    x = 1\n", "    import numpy.linalg\n    from pandas import Series\n\n    x = 1\n")
+    _, mistakes = load(tmp_path, importing)
+    assert [text for _, text in mistakes] == [
+        "numpy is imported; add `requires: [numpy]`",
+        "pandas is imported; add `requires: [pandas]`",
+    ]
+    required = importing.replace("  phrasings", "  requires: [numpy, pandas]\n  phrasings")
+    (task,), mistakes = load(tmp_path, required)
+    assert (task.requires, mistakes) == (("numpy", "pandas"), [])
+    for wrong in ("[numpy, torch]", "numpy", "[[numpy]]"):
+        _, ((line, text),) = load(tmp_path, required.replace("[numpy, pandas]", wrong))
+        assert line == 2 and '"requires" must list' in text
+
+
 def test_other_encodings_are_said_and_do_not_stop_the_rest(tmp_path: Path) -> None:
     bad, good = tmp_path / "a.yaml", tmp_path / "files.yaml"
     bad.write_bytes("- id: ё".encode("cp1251"))

@@ -89,6 +89,7 @@ def check_values(recipe: Recipe) -> list[str]:
         ("train.epochs", train.epochs, "> 0", lambda v: v > 0),
         ("train.batch_size", train.batch_size, "≥ 1", lambda v: v >= 1),
         ("train.accumulate", train.accumulate, "≥ 1", lambda v: v >= 1),
+        ("train.packed_tokens", train.packed_tokens, "≥ 0", lambda v: v >= 0),
         ("train.kl_to_base", train.kl_to_base, "≥ 0", lambda v: v >= 0),
         ("train.eval_every", train.eval_every, "≥ 1", lambda v: v >= 1),
         ("train.save_every", train.save_every, "≥ 1", lambda v: v >= 1),

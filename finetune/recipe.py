@@ -89,7 +89,10 @@ class LoraSection:
 
 @dataclass(frozen=True)
 class TrainSection:
-    """The optimisation. A packed row holds up to `data.max_tokens`. `threads` 0: as many as there are cores."""
+    """The optimisation. `threads` 0: as many as there are cores.
+
+    With `packing`, rows share a sequence of up to `packed_tokens`, or of `data.max_tokens` where that is more.
+    """
 
     learning_rate: float = 2e-4
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -99,6 +102,7 @@ class TrainSection:
     batch_size: int = 4
     accumulate: int = 1
     packing: bool = False
+    packed_tokens: int = 0
     kl_to_base: float = 0.0
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0

@@ -21,6 +21,7 @@ from finetune.base import load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
 from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
+from finetune.train import attention, lora
 from finetune.train.callbacks import (
     DrawCurves,
     MarkWhole,
@@ -69,9 +70,8 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
         torch.set_num_threads(recipe.train.threads)
     transformers.set_seed(recipe.seed)
     base = open_base(run)
-    model = get_peft_model(load_model(base, recipe.model.precision), lora_config(recipe))
     return CompletionTrainer(
-        model=model,
+        model=adapted(load_model(base, recipe.model.precision), recipe),
         args=training_arguments(recipe, folder),
         train_dataset=dataset_of(read_split(run, "train")),
         eval_dataset=dataset_of(read_split(run, "validation")),
@@ -86,16 +86,24 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
     )
 
 
+def adapted(model: Any, recipe: Recipe) -> Any:
+    """A base model with a fresh adapter, prepared to train as fast as it can here."""
+    attention.use(model)
+    found = get_peft_model(model, lora_config(recipe))
+    lora.fuse(found)
+    return found
+
+
 def lora_config(recipe: Recipe) -> LoraConfig:
     """The adapter of a recipe, on all linear layers unless it names others."""
-    lora = recipe.lora
-    targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    wanted = recipe.lora
+    targets = wanted.target_modules if isinstance(wanted.target_modules, str) else list(wanted.target_modules)
     return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
+        r=wanted.r,
+        lora_alpha=wanted.alpha,
+        lora_dropout=wanted.dropout,
         target_modules=targets,
-        layers_to_transform=list(lora.layers) if lora.layers else None,
+        layers_to_transform=list(wanted.layers) if wanted.layers else None,
         task_type="CAUSAL_LM",
     )
 
@@ -119,7 +127,7 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
         gradient_checkpointing=train.gradient_checkpointing,
         packing=train.packing,
         eval_packing=False,
-        max_length=recipe.data.max_tokens,
+        max_length=max(train.packed_tokens, recipe.data.max_tokens),
         bf16=half,
         eval_strategy="steps",
         eval_steps=train.eval_every,

@@ -18,6 +18,10 @@ REPO = "acme/tiny-mistral"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
 class _Hub(http.server.BaseHTTPRequestHandler):
     """What `snapshot_download` asks for: the list of a repository's files, and the files."""
 
@@ -35,10 +39,9 @@ class _Hub(http.server.BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
-        if self.path.startswith(f"/api/models/{REPO}/revision/") or self.path == f"/api/models/{REPO}":
-            files = [{"rfilename": path.name} for path in sorted(self.folder.iterdir())]
-            body = json.dumps({"id": REPO, "modelId": REPO, "sha": COMMIT, "siblings": files}).encode()
-            self._send(body, "application/json", with_body=with_body)
+        listing = self._listing()
+        if listing is not None:
+            self._send(json.dumps(listing).encode(), "application/json", with_body=with_body)
             return
         path = self.folder / self.path.split("?")[0].rsplit("/", 1)[-1]
         if f"/{REPO}/resolve/" not in self.path or not path.is_file():
@@ -46,11 +49,25 @@ class _Hub(http.server.BaseHTTPRequestHandler):
             return
         self._send(path.read_bytes(), "application/octet-stream", with_body=with_body)
 
+    def _listing(self) -> object:
+        """What the hub says of the repository, or of its files; None for other addresses."""
+        address = self.path.split("?")[0].removeprefix(f"/api/models/{REPO}")
+        files = sorted(self.folder.iterdir())
+        if address == "" or address.startswith("/revision/"):
+            siblings = [{"rfilename": path.name} for path in files]
+            return {"id": REPO, "modelId": REPO, "sha": COMMIT, "siblings": siblings}
+        if address == f"/tree/{COMMIT}":
+            return [
+                {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": _digest(path.read_bytes())}
+                for path in files
+            ]
+        return None
+
     def _send(self, body: bytes, kind: str, *, with_body: bool) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        self.send_header("ETag", f'"{_digest(body)}"')
         self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
         if with_body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ from finetune.data.build import read_split
 from finetune.pipeline import open_run
 from finetune.recipe import load
 from finetune.stage import Run
+from finetune.train import attention, lora
 from finetune.train.callbacks import Measure, last_whole_checkpoint
 from finetune.train.head import IGNORED, CompletionLoss, attach
 from finetune.train.held_out import held_out_loss
@@ -134,6 +136,48 @@ def test_packed_examples_do_not_see_each_other(run: Run, model: Any) -> None:
     alone = held_out_loss(model, [second])
     assert packed.nll.item() / packed.positions == pytest.approx(alone, rel=1e-5)
     assert leaking.nll.item() / leaking.positions != pytest.approx(alone, rel=1e-3)  # the test can tell
+
+
+def test_attention_by_row_is_attention_with_a_mask(run: Run, model: Any) -> None:
+    """Packed examples that attend row by row give the loss and the gradients of the block-diagonal mask."""
+    rows = [one["prompt_ids"] + one["completion_ids"] for one in read_split(run, "train")[:3]]
+    ids = torch.tensor([[token for row in rows for token in row]])
+    positions = torch.tensor([[place for row in rows for place in range(len(row))]])
+    labels = ids.masked_fill(positions < 5, IGNORED)
+    by_row = copy.deepcopy(model)
+    attach(by_row.get_base_model())
+    attention.use(by_row.get_base_model())
+    losses, slopes = [], []
+    for one in (model, by_row):
+        found: CompletionLoss = one(input_ids=ids, position_ids=positions, labels=labels, completion="loss")
+        found.total.backward()
+        losses.append(found.total.item())
+        slopes.append(gradients(one))
+    assert by_row.config._attn_implementation == attention.NAME
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    for name, slope in slopes[0].items():
+        assert torch.allclose(slope, slopes[1][name], atol=1e-4, rtol=1e-3), name
+    batch = batch_of(run)  # padded rows are masked as ever
+    assert by_row(**batch).loss.item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
+
+
+def test_fused_lora_is_pefts(run: Run, model: Any) -> None:
+    fused = copy.deepcopy(model)
+    attach(fused.get_base_model())
+    assert lora.fuse(fused) == 7 * 2  # every linear layer of two blocks
+    batch = batch_of(run)
+    losses, slopes = [], []
+    for one in (model, fused):
+        found: CompletionLoss = one(**batch, completion="loss")
+        found.total.backward()
+        losses.append(found.total.item())
+        slopes.append(gradients(one))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    assert slopes[0].keys() == slopes[1].keys()
+    for name, slope in slopes[0].items():
+        assert torch.allclose(slope, slopes[1][name], atol=1e-4, rtol=1e-4), name
+    with torch.no_grad(), model.disable_adapter(), fused.disable_adapter():
+        assert torch.equal(model(**batch).logits, fused(**batch).logits)
 
 
 def test_the_packing_trainer_packs(smoke: Workshop, tmp_path: Path) -> None:

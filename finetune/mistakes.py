@@ -82,6 +82,7 @@ def check_values(recipe: Recipe) -> list[str]:
         ("data.validation_rows", data.validation_rows, "≥ 1", lambda v: v >= 1),
         ("data.test_rows", data.test_rows, "≥ 1", lambda v: v >= 1),
         ("data.max_tokens", data.max_tokens, "≥ 16", lambda v: v >= 16),
+        ("data.budget_tokens", data.budget_tokens, "≥ 0", lambda v: v >= 0),
         ("lora.r", lora.r, "1 … 512", lambda v: 1 <= v <= 512),
         ("lora.alpha", lora.alpha, "> 0", lambda v: v > 0),
         ("lora.dropout", lora.dropout, "0 … 0.9", lambda v: 0 <= v <= 0.9),

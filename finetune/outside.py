@@ -18,12 +18,15 @@ EVALUATION_FILES = {
     "humaneval_ru": "humaneval_xl_ru_dev.jsonl",
     "humaneval_en": "humaneval_xl_en_dev.jsonl",
 }
+CORPUS = "corpus"
+"""The source that stands for our own corpus of tasks."""
 _SHIPPED = Path(__file__).parent / "data"
+_CORPUS_DIR = Path(__file__).parent / "corpus"
 
 
 def is_local(path: str) -> bool:
     """Whether a source names a file (as against a set on the hub): by its ending, or by being there."""
-    return Path(path).suffix in (".jsonl", ".json") or Path(path).exists()
+    return path == CORPUS or Path(path).suffix in (".jsonl", ".json") or Path(path).exists()
 
 
 def source_file(path: str) -> Path:
@@ -40,10 +43,12 @@ def data_hashes(recipe: Recipe) -> dict[str, str]:
         FinetuneError: `data-missing`.
     """
     sources = [*recipe.data.sources, *([recipe.data.replay] if recipe.data.replay else [])]
-    hashes = {}
+    hashes: dict[str, str] = {}
     for source in sources:
         path = source_file(source.path)
-        if path.is_file():
+        if source.path == CORPUS:
+            hashes |= {f"corpus.{one.stem}": file_hash(one) for one in sorted(_CORPUS_DIR.glob("*.yaml"))}
+        elif path.is_file():
             hashes[f"file.{source.path}"] = file_hash(path)
         elif is_local(source.path):
             raise FinetuneError("data-missing", DATA_MISSING, path=source.path)

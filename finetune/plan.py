@@ -14,8 +14,10 @@ from pathlib import Path
 
 import psutil
 
+from finetune.data.editing.expand import whole_tasks_in_files
 from finetune.data.render import render
-from finetune.data.rows import Row, read_rows
+from finetune.data.rows import Row
+from finetune.data.sources import read_rows
 from finetune.errors import FinetuneError
 from finetune.gguf_base import locate
 from finetune.messages import UNKNOWN_GPU
@@ -171,11 +173,15 @@ def _amounts(run: Run) -> tuple[int | None, int, int, str]:
     if not all(is_local(source.path) or source_file(source.path).is_file() for source in sources):
         return None, 0, 0, "on the hub: run the stage `data` to count it"
     rows = [row for source in sources for row in read_rows(source) if isinstance(row, Row)]
+    rows = whole_tasks_in_files(rows, run.recipe.model.prompt_format, run.recipe.seed)
     prompt, answer = _bytes(run, rows)
     held_out = run.recipe.data.validation_rows + run.recipe.data.test_rows
     share = max(len(rows) - held_out, 0) / max(len(rows), 1)
     share *= 1 / (1 - run.recipe.data.replay_fraction)
     tokens = round((prompt + answer) * share / _BYTES_PER_TOKEN)
+    if 0 < run.recipe.data.budget_tokens < tokens:
+        share *= run.recipe.data.budget_tokens / tokens
+        tokens = run.recipe.data.budget_tokens
     return round(len(rows) * share), tokens, round(answer * share / _BYTES_PER_TOKEN), "estimated from bytes"
 
 

@@ -62,7 +62,11 @@ class Source:
 
 @dataclass(frozen=True)
 class DataSection:
-    """What is learned. `replay_fraction` is the share of training rows that come from `replay`."""
+    """What is learned. `replay_fraction` is the share of training rows that come from `replay`.
+
+    `budget_tokens` bounds the training set, prompts and replay included (0: all of it): every task comes once before
+    any comes twice, in another of its phrasings.
+    """
 
     sources: tuple[Source, ...]
     replay: Source | None = None
@@ -70,6 +74,7 @@ class DataSection:
     validation_rows: int = 64
     test_rows: int = 64
     max_tokens: int = 1024
+    budget_tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
-"""The stage `data`: prepared sets to three files of token ids, with what was dropped and why.
+"""The stage `data`: sources to three files of token ids, with what was dropped and why.
 
 `train.jsonl`, `validation.jsonl` and `test.jsonl` hold one example a line: ids, and for people and for evaluation the
-text. The split follows a hash of the task, so that a row keeps its side when others come or go.
+text.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import random
@@ -19,14 +18,16 @@ from typing import Any
 from tqdm import tqdm
 
 from finetune.base import load_tokenizer, open_base
+from finetune.data.duplicates import Unit, find
+from finetune.data.editing.expand import expand
 from finetune.data.render import Rendered, Tokens, render, template_hash, tokenize
-from finetune.data.rows import Dropped, Row, read_rows
+from finetune.data.rows import Dropped, Row
+from finetune.data.sources import read_rows
+from finetune.data.split import clusters_of, split, within_budget
 from finetune.errors import FinetuneError
-from finetune.messages import DATA_EMPTY, TOO_FEW_ROWS
-from finetune.recipe import DataSection, Recipe, Source
+from finetune.messages import DATA_EMPTY
+from finetune.recipe import Recipe, Source
 from finetune.stage import Run, write_json
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,19 @@ class Example:
     tokens: Tokens
     is_replay: bool = False
 
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of the prompt and the completion."""
+        return len(self.tokens.prompt) + len(self.tokens.completion)
+
     def as_json(self) -> dict[str, Any]:
         """What stands in the files."""
         return {
             "source": self.row.source,
             "number": self.row.number,
             "kind": "edit" if self.row.is_edit else "chat",
+            "group": self.row.group,
+            "place": self.row.place,
             "replay": self.is_replay,
             "format": self.rendered.prompt_format,
             "prompt_ids": list(self.tokens.prompt),
@@ -61,17 +69,18 @@ def run(run: Run, folder: Path) -> None:
         FinetuneError: `data-missing`, `columns-missing`, `data-empty`, `not-json`, `hub-unreachable`, `too-few-rows`.
     """
     recipe = run.recipe
+    data = recipe.data
     tokenizer = load_tokenizer(open_base(run))
     dropped: list[Dropped] = []
-    own = [example for source in recipe.data.sources for example in _read(source, recipe, tokenizer, dropped)]
-    splits = _split(own, recipe.data)
-    if recipe.data.replay and recipe.data.replay_fraction:
-        replay = _read(recipe.data.replay, recipe, tokenizer, dropped)
-        splits["train"] = _with_replay(splits["train"], replay, recipe)
-    for name, examples in splits.items():
+    rows = [row for source in data.sources for row in _read(source, dropped)]
+    rows, clusters = _without_duplicates(rows, dropped)
+    sides = split(rows, clusters, data.validation_rows, data.test_rows)
+    parts = {name: _examples(part, recipe, tokenizer, dropped) for name, part in sides.items()}
+    parts["train"] = _training(parts["train"], recipe, tokenizer, dropped)
+    for name, examples in parts.items():
         _write_lines(folder / f"{name}.jsonl", (example.as_json() for example in examples))
     _write_lines(folder / "dropped.jsonl", (asdict(one) for one in dropped))
-    write_json(folder / "summary.json", _summary(recipe, splits, dropped))
+    write_json(folder / "summary.json", _summary(recipe, parts, dropped))
 
 
 def read_split(run: Run, name: str) -> list[dict[str, Any]]:
@@ -80,72 +89,99 @@ def read_split(run: Run, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _read(source: Source, recipe: Recipe, tokenizer: Any, dropped: list[Dropped]) -> list[Example]:
-    kept: list[Example] = []
+def _read(source: Source, dropped: list[Dropped]) -> list[Row]:
+    kept: list[Row] = []
     refused = 0
     for row in tqdm(read_rows(source), desc=source.path, unit="row", leave=False):
-        example = row if isinstance(row, Dropped) else _example(row, recipe, tokenizer)
-        if isinstance(example, Dropped):
-            dropped.append(example)
+        if isinstance(row, Dropped):
+            dropped.append(row)
             refused += 1
         else:
-            kept.append(example)
+            kept.append(row)
     if not kept:
         raise FinetuneError("data-empty", DATA_EMPTY, path=source.path, dropped=refused)
     return kept
 
 
-def _example(row: Row, recipe: Recipe, tokenizer: Any) -> Example | Dropped:
+def _without_duplicates(rows: Sequence[Row], dropped: list[Dropped]) -> tuple[list[Row], list[str]]:
+    """The rows that repeat no other, and the name of each one's cluster.
+
+    A task of our corpus is compared once, by its code, and stays; a row of another source that repeats it goes.
+    """
+    firsts = list({row.group or index: index for index, row in reversed(list(enumerate(rows)))}.values())[::-1]
+    units = (Unit(f"{rows[index].instruction}\n{rows[index].answer}", kept=rows[index].is_task) for index in firsts)
+    found = find(tqdm(units, desc="duplicates", total=len(firsts), leave=False))
+    for number, other in sorted(found.same.items()):
+        row, like = rows[firsts[number]], rows[firsts[other]]
+        dropped.append(Dropped(row.source, row.number, f"near-duplicate of {like.source}:{like.number}"))
+    gone = {firsts[number] for number in found.same}
+    roots = {firsts[number]: firsts[root] for number, root in enumerate(found.cluster)}
+    clusters = clusters_of(rows, roots)
+    kept = [index for index in range(len(rows)) if index not in gone]
+    return [rows[index] for index in kept], [clusters[index] for index in kept]
+
+
+def _examples(rows: Sequence[Row], recipe: Recipe, tokenizer: Any, dropped: list[Dropped]) -> list[Example]:
+    """Rows as token ids; whole tasks are put into files first."""
+    tasks = [row for row in rows if row.is_task]
+    edits = expand(tasks, recipe.model.prompt_format, recipe.seed)
+    made = [_example(row, recipe, tokenizer) for row in (*(row for row in rows if not row.is_task), *edits)]
+    dropped += [one for one in made if isinstance(one, Dropped)]
+    return [one for one in made if isinstance(one, Example)]
+
+
+def _example(row: Row | Dropped, recipe: Recipe, tokenizer: Any) -> Example | Dropped:
+    if isinstance(row, Dropped):
+        return row
     try:
         rendered = render(row, recipe.model.prompt_format, recipe.model.chat_format)
     except FinetuneError as error:
         return Dropped(row.source, row.number, f"{error.code}: {error.fields['reason']}")
-    tokens = tokenize(tokenizer, rendered)
-    length = len(tokens.prompt) + len(tokens.completion)
-    if length > recipe.data.max_tokens:
-        return Dropped(row.source, row.number, f"{length} tokens")
-    return Example(row, rendered, tokens)
+    example = Example(row, rendered, tokenize(tokenizer, rendered))
+    if example.n_tokens > recipe.data.max_tokens:
+        return Dropped(row.source, row.number, f"{example.n_tokens} tokens")
+    return example
 
 
-def _split(examples: Sequence[Example], data: DataSection) -> dict[str, list[Example]]:
-    held_out = data.validation_rows + data.test_rows
-    if len(examples) <= held_out:
-        raise FinetuneError("too-few-rows", TOO_FEW_ROWS, rows=len(examples), held_out=held_out)
-    order = sorted(examples, key=lambda example: (_digest(example), example.row.number))
-    # Rows with the same task stay on one side: the border moves to the end of a run of equal digests.
-    first = _border(order, data.validation_rows)
-    second = _border(order, first + data.test_rows)
-    train = sorted(order[second:], key=lambda example: (example.row.source, example.row.number))
-    return {"train": train, "validation": order[:first], "test": order[first:second]}
+def _training(own: list[Example], recipe: Recipe, tokenizer: Any, dropped: list[Dropped]) -> list[Example]:
+    """Training examples within the budget, with replay among them."""
+    data = recipe.data
+    if not data.replay or not data.replay_fraction:
+        return within_budget(own, data.budget_tokens)
+    own = within_budget(own, round(data.budget_tokens * (1 - data.replay_fraction)))
+    rows = _read(data.replay, dropped)
+    replay = _examples(rows, recipe, tokenizer, dropped)
+    if not replay:
+        raise FinetuneError("data-empty", DATA_EMPTY, path=data.replay.path, dropped=len(rows))
+    spent = sum(example.n_tokens for example in own)
+    return own + _repeated(replay, len(own), recipe, data.budget_tokens - spent)
 
 
-def _border(order: Sequence[Example], at: int) -> int:
-    while 0 < at < len(order) and _digest(order[at]) == _digest(order[at - 1]):
-        at += 1
-    return at
-
-
-def _digest(example: Example) -> str:
-    task = " ".join(example.row.instruction.lower().split())
-    return hashlib.sha256(task.encode()).hexdigest()
-
-
-def _with_replay(train: list[Example], replay: list[Example], recipe: Recipe) -> list[Example]:
-    """Add rows of replay until they are the fraction asked for, each as often as the others."""
+def _repeated(replay: Sequence[Example], n_own: int, recipe: Recipe, budget_tokens: int) -> list[Example]:
+    """Rows of replay until they are the fraction asked for, each as often as the others."""
     fraction = recipe.data.replay_fraction
-    wanted = round(len(train) * fraction / (1 - fraction))
+    wanted = round(n_own * fraction / (1 - fraction))
     shuffled = random.Random(recipe.seed).sample(replay, len(replay))  # noqa: S311 - an order, not a secret
     repeated = (shuffled * math.ceil(wanted / len(shuffled)))[:wanted]
-    return train + [Example(one.row, one.rendered, one.tokens, is_replay=True) for one in repeated]
+    taken: list[Example] = []
+    for one in repeated:
+        budget_tokens -= one.n_tokens
+        if recipe.data.budget_tokens and budget_tokens < 0:
+            break
+        taken.append(Example(one.row, one.rendered, one.tokens, is_replay=True))
+    return taken
 
 
-def _summary(recipe: Recipe, splits: dict[str, list[Example]], dropped: Sequence[Dropped]) -> dict[str, Any]:
+def _summary(recipe: Recipe, parts: dict[str, list[Example]], dropped: Sequence[Dropped]) -> dict[str, Any]:
+    examples = [example for part in parts.values() for example in part]
     return {
-        "rows": {name: len(examples) for name, examples in splits.items()},
-        "prompt_tokens": {name: sum(len(e.tokens.prompt) for e in part) for name, part in splits.items()},
-        "completion_tokens": {name: sum(len(e.tokens.completion) for e in part) for name, part in splits.items()},
-        "replay_rows": sum(example.is_replay for example in splits["train"]),
-        "formats": dict(Counter(e.rendered.prompt_format for part in splits.values() for e in part)),
+        "rows": {name: len(part) for name, part in parts.items()},
+        "prompt_tokens": {name: sum(len(e.tokens.prompt) for e in part) for name, part in parts.items()},
+        "completion_tokens": {name: sum(len(e.tokens.completion) for e in part) for name, part in parts.items()},
+        "replay_rows": sum(example.is_replay for example in parts["train"]),
+        "tasks": {name: len({e.row.group for e in part if e.row.group}) for name, part in parts.items()},
+        "places": dict(Counter(example.row.place for example in examples if example.row.place)),
+        "formats": dict(Counter(example.rendered.prompt_format for example in examples)),
         "template_hash": template_hash(recipe.model.prompt_format, recipe.model.chat_format),
         "licences": {source.path: source.licence for source in recipe.data.sources},
         "dropped": dict(Counter(_kind_of(one.reason) for one in dropped)),
@@ -153,7 +189,13 @@ def _summary(recipe: Recipe, splits: dict[str, list[Example]], dropped: Sequence
 
 
 def _kind_of(reason: str) -> str:
-    return "too long" if reason.endswith(" tokens") else reason
+    if reason.endswith(" tokens"):
+        return "too long"
+    return (
+        reason.split(" of ", maxsplit=1)[0]
+        if reason.startswith("near-duplicate")
+        else reason.split(": ", maxsplit=1)[0]
+    )
 
 
 def _write_lines(path: Path, items: Iterable[dict[str, Any]]) -> None:

@@ -12,7 +12,8 @@ from workshop import Workshop
 from finetune.base import load_tokenizer, open_base
 from finetune.data.build import read_split
 from finetune.data.render import Rendered, render, segment_ids, stop_token, tokenize
-from finetune.data.rows import Dropped, Row, read_rows
+from finetune.data.rows import Dropped, Row
+from finetune.data.sources import read_rows
 from finetune.errors import FinetuneError
 from finetune.pipeline import open_run
 from finetune.recipe import Source, load

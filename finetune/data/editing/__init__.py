@@ -1,0 +1,1 @@
+"""Whole tasks as what an editor really sees: an instruction somewhere in a file, and the code that belongs under it."""

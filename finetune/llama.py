@@ -94,6 +94,7 @@ class Gguf:
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
         self._batch = llama_cpp.llama_batch_init(_BATCH_TOKENS, 0, 1)
         self._adapters: dict[Path, Any] = {}
+        self._fed: list[int] = []  # what the KV cache holds
 
     def __enter__(self) -> Gguf:
         return self
@@ -143,6 +144,7 @@ class Gguf:
                     raise FinetuneError("gguf-rejected", GGUF_REJECTED, path=path)
                 self._adapters[path] = loaded
             adapters[0] = self._adapters[path]
+        self._keep(0)  # keys and values of other weights
         count = 0 if path is None or scale == 0 else 1
         llama_cpp.llama_set_adapters_lora(self._context, adapters, count, (ctypes.c_float * 1)(scale))
 
@@ -187,30 +189,52 @@ class Gguf:
         pointer = llama_cpp.llama_get_logits(self._context)
         return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), (rows, self.n_vocab))
 
-    def _clear(self) -> None:
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context), True)
+    def _keep(self, count: int) -> None:
+        """Forget all but the first `count` tokens."""
+        memory = llama_cpp.llama_get_memory(self._context)
+        if not llama_cpp.llama_memory_seq_rm(memory, 0, count, -1):
+            llama_cpp.llama_memory_clear(memory, True)
+            count = 0
+        del self._fed[count:]
+
+    def _feed(self, tokens: Sequence[int], *, every: bool) -> Iterator[NDArray[np.float32]]:
+        """Decode tokens after those fed so far, in pieces; the logits of each piece are gone with the next."""
+        for start in range(0, len(tokens), _BATCH_TOKENS):
+            piece = tokens[start : start + _BATCH_TOKENS]
+            logits = self._decode(piece, len(self._fed), every=every)
+            self._fed += piece
+            yield logits
+
+    def _feed_before(self, tokens: Sequence[int]) -> None:
+        """Bring the cache to hold exactly `tokens`, decoding only what it does not hold yet."""
+        pairs = zip(self._fed, tokens, strict=False)
+        self._keep(next((i for i, (old, new) in enumerate(pairs) if old != new), min(len(self._fed), len(tokens))))
+        for _ in self._feed(tokens[len(self._fed) :], every=False):
+            continue
 
     def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
         """Logits of every position, in pieces of `[≤ 512, n_vocab]`; use each before asking for the next."""
-        self._clear()
-        for start in range(0, len(tokens), _BATCH_TOKENS):
-            yield self._decode(tokens[start : start + _BATCH_TOKENS], start, every=True)
+        self._keep(0)
+        yield from self._feed(tokens, every=True)
 
-    def log_probs(self, tokens: Sequence[int]) -> NDArray[np.float64]:
-        """The log-probability (natural) of each token after the first, given those before it: `[n - 1]`."""
-        return self.score(tokens)[0]
+    def log_probs(self, tokens: Sequence[int], start: int = 1) -> NDArray[np.float64]:
+        """The log-probability (natural) of each token from `start` on, given those before it: `[n - start]`."""
+        return self.score(tokens, start)[0]
 
-    def score(self, tokens: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """As `log_probs`, and whether each token was the most probable one."""
+    def score(self, tokens: Sequence[int], start: int = 1) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """As `log_probs`, and whether each token was the most probable one.
+
+        What stands before `start - 1` is decoded without logits, and not at all where the last call began so too.
+        """
         found: list[NDArray[np.float64]] = [np.zeros(0)]
         first: list[NDArray[np.bool_]] = [np.zeros(0, np.bool_)]
-        position = 0
-        for logits in self.logits(tokens):
-            following = np.asarray(tokens[position + 1 : position + 1 + len(logits)], dtype=np.intp)
-            rows = logits[: len(following)]
-            top = rows.max(axis=1, initial=-np.inf)
-            total = np.log(np.exp(rows - top[:, None]).sum(axis=1, dtype=np.float64)) + top
-            chosen = rows[np.arange(len(following)), following]
+        self._feed_before(tokens[: start - 1])
+        position = start
+        for logits in self._feed(tokens[start - 1 : -1], every=True):
+            following = np.asarray(tokens[position : position + len(logits)], dtype=np.intp)
+            top = logits.max(axis=1)
+            total = np.log(np.exp(logits - top[:, None]).sum(axis=1, dtype=np.float64)) + top
+            chosen = logits[np.arange(len(following)), following]
             found.append(chosen - total)
             first.append(chosen >= top)
             position += len(logits)
@@ -226,22 +250,19 @@ class Gguf:
         stop: Callable[[str], bool] = lambda text: False,
     ) -> str:
         """The text after a prompt, greedily or sampled, to the end token, to `stop(text)`, or to the limit."""
-        self._clear()
         random = np.random.default_rng(seed)
-        written: list[int] = []
-        logits = np.zeros((1, self.n_vocab), np.float32)
-        for start in range(0, len(tokens), _BATCH_TOKENS):
-            logits = self._decode(tokens[start : start + _BATCH_TOKENS], start, every=False)
-        limit = min(max_tokens, self.n_ctx - len(tokens) - 1)
-        while len(written) < limit:
-            token = _pick(logits[0], temperature, random)
-            if self.is_end(token):
+        self._feed_before(tokens[:-1])
+        last, raw, text = tokens[-1], b"", ""
+        for _ in range(min(max_tokens, self.n_ctx - len(tokens) - 1)):
+            (logits,) = self._feed([last], every=False)
+            last = _pick(logits[0], temperature, random)
+            if self.is_end(last):
                 break
-            written.append(token)
-            if stop(self.text_of(written)):
+            raw += self._piece(last)
+            text = raw.decode("utf-8", errors="replace")
+            if stop(text):
                 break
-            logits = self._decode([token], len(tokens) + len(written) - 1, every=False)
-        return self.text_of(written)
+        return text
 
 
 def _pick(logits: NDArray[np.float32], temperature: float, random: np.random.Generator) -> int:

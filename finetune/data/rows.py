@@ -1,7 +1,7 @@
 """The one schema: every source becomes a `Row`, and every unusable row is named with its reason.
 
 A set's row is either a task with its answer (`instruction`, `input`, `output`; also `prompt`/`completion`,
-`вопрос`/`ответ`) or an editing example (`instruction`, `prefix`, `suffix`, `indent`, `completion`), told apart by its
+`вопрос`/`ответ`, or `messages`, of which the first exchange is taken) or an editing example (`instruction`, `prefix`, `suffix`, `indent`, `completion`), told apart by its
 columns. Our corpus gives rows of a third form, whole tasks, which `data.editing` puts into files.
 """
 
@@ -16,6 +16,7 @@ from finetune.messages import COLUMNS_MISSING
 from finetune.recipe import Source
 
 _ALIASES = {"вопрос": "instruction", "ответ": "output", "question": "instruction", "answer": "output"}
+_ROLES = ("user", "assistant")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def row_of(source: Source, number: int, item: Mapping[str, Any]) -> Row | Droppe
         FinetuneError: `columns-missing`.
     """
     renamed = {_ALIASES.get(key, key): value for key, value in item.items()}
+    if isinstance(item.get("messages"), list):
+        renamed |= _opening(item["messages"])
     for ours, theirs in source.columns.items():
         if theirs in item:
             renamed[ours] = item[theirs]
@@ -85,3 +88,10 @@ def row_of(source: Source, number: int, item: Mapping[str, Any]) -> Row | Droppe
         suffix=str(renamed.get("suffix") or ""),
         indent=str(renamed.get("indent") or ""),
     )
+
+
+def _opening(messages: list[Any]) -> dict[str, Any]:
+    """The first question of a conversation (`role` and `content` a turn) and its answer."""
+    turns = [one for one in messages if isinstance(one, Mapping)]
+    first = {role: next((one.get("content") for one in turns if one.get("role") == role), "") for role in _ROLES}
+    return {"instruction": first["user"], "output": first["assistant"]}

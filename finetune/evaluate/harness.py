@@ -78,8 +78,8 @@ class GgufLM(LM):
         count = max(len(whole) - len(before), 1)
         if len(ids) <= count:  # nothing before it: the end-of-text token stands for the beginning
             ids = [self._first_token(), *ids]
-        values, greedy = self.model.score(ids)
-        return float(values[-count:].sum()), bool(greedy[-count:].all())
+        values, greedy = self.model.score(ids, len(ids) - count)
+        return float(values.sum()), bool(greedy.all())
 
     def _first_token(self) -> int:
         return self.model.bos_id if self.model.bos_id >= 0 else self.model.tokenize("\n")[0]

@@ -68,7 +68,7 @@ def measure(model: Gguf, one: TokenSet) -> Perplexity:
     """The perplexity of a set with the adapter and scale that `model` has now."""
     total, count = 0.0, 0
     for ids, scored_from in tqdm(one.rows, desc=one.name, unit="row", leave=False):
-        found = model.log_probs(ids)[max(scored_from - 1, 0) :]
+        found = model.log_probs(ids, max(scored_from, 1))
         total += float(found.sum())
         count += len(found)
     return Perplexity(math.exp(-total / max(count, 1)), -total / math.log(2) / max(one.n_bytes, 1), count)

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from finetune.base import Base, open_base
 from finetune.data.build import read_split
 from finetune.evaluate import humaneval
@@ -40,24 +42,25 @@ class Files:
 
 def run(run: Run, folder: Path) -> None:
     """The stage."""
-    files = _files(run, open_base(run))
+    files = files_of(run, open_base(run))
     skipped: dict[str, str] = {}
     with opened(files.base, n_ctx=_N_CTX) as model:
         sets = list(token_sets(run, model))
         for name in set(run.recipe.evaluate.perplexity) - {one.name for one in sets}:
             skipped[f"perplexity {name}"] = "its data are not in KODOPIS_EVAL_DATA"
-        pareto = _pareto(run, model, files.adapter, sets)
-        write_json(folder / "pareto.json", pareto)
-        write_json(folder / "perplexity.json", _perplexity(model, files.adapter, sets))
+        found = _perplexity(model, files.adapter, sets)
+        write_json(folder / "perplexity.json", found)
+        write_json(folder / "pareto.json", _pareto(run, model, files.adapter, sets, found))
         write_json(folder / "answers.json", _answers(run, model, files.adapter))
     with tempfile.TemporaryDirectory() as scratch:  # evaluation data are not kept in a run
-        write_json(folder / "tasks.json", _tasks(run, files, Path(scratch)))
+        write_json(folder / "tasks.json", run_recipe_tasks(run, files, Path(scratch)))
     write_json(folder / "humaneval.json", _humaneval(run, files, skipped))
     write_json(folder / "skipped.json", dict(sorted(skipped.items())))
     write_report(run, folder)
 
 
-def _files(run: Run, base: Base) -> Files:
+def files_of(run: Run, base: Base) -> Files:
+    """What a run is measured by: its base, and what it would serve."""
     exported = run.folder("export")
     tuned = None if base.is_requantised else exported / f16_name(run)
     return Files(base.gguf or exported / "base-f16.gguf", exported / adapter_name(run), tuned)
@@ -82,8 +85,13 @@ def _perplexity(model: Gguf, adapter: Path, sets: Sequence[TokenSet]) -> list[di
     return found
 
 
-def _pareto(run: Run, model: Gguf, adapter: Path, sets: Sequence[TokenSet]) -> list[dict[str, float]]:
-    """At each scale of the adapter: what is learned (own test answers) against what is forgotten (wikitext)."""
+def _pareto(
+    run: Run, model: Gguf, adapter: Path, sets: Sequence[TokenSet], found: Sequence[dict[str, Any]]
+) -> list[dict[str, float]]:
+    """At each scale of the adapter: what is learned (own test answers) against what is forgotten (wikitext).
+
+    `found` is what `_perplexity` measured: without the adapter and with all of it, wikitext is not measured again.
+    """
     rows = read_split(run, "test")
     answers = TokenSet(
         "answers",
@@ -91,12 +99,18 @@ def _pareto(run: Run, model: Gguf, adapter: Path, sets: Sequence[TokenSet]) -> l
         sum(len(row["answer"].encode()) for row in rows),
     )
     general = next((one for one in sets if one.name == "wikitext"), None)
+    known = {
+        scale: one[who]["perplexity"]
+        for one in found
+        if one["set"] == "wikitext"
+        for scale, who in ((0.0, "base"), (1.0, "adapter"))
+    }
     points = []
-    for alpha in run.recipe.evaluate.alphas:
+    for alpha in tqdm(run.recipe.evaluate.alphas, desc="adapter's scale", leave=False):
         model.set_adapter(adapter, alpha)
         point = {"alpha": alpha, "own_answers": measure(model, answers).perplexity}
         if general:
-            point["wikitext"] = measure(model, general).perplexity
+            point["wikitext"] = known[alpha] if alpha in known else measure(model, general).perplexity
         points.append(point)
     model.set_adapter(None)
     return points
@@ -116,7 +130,8 @@ def _answers(run: Run, model: Gguf, adapter: Path) -> list[dict[str, str]]:
     return found
 
 
-def _tasks(run: Run, files: Files, folder: Path) -> dict[str, list[dict[str, Any]]]:
+def run_recipe_tasks(run: Run, files: Files, folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The leaderboard's tasks that a recipe names, of base and merged model; `folder` is for scratch files."""
     options = run.recipe.evaluate
     found: dict[str, list[TaskResult]] = {"base": [], "merged": []}
     if not options.tasks:

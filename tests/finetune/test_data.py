@@ -61,6 +61,19 @@ def test_russian_columns_and_named_columns_are_known(tmp_path: Path) -> None:
     assert [one.instruction for one in read_rows(named) if isinstance(one, Row)] == ["Как?"]
 
 
+def test_of_a_conversation_the_first_exchange_is_taken(tmp_path: Path) -> None:
+    turns = [
+        {"role": "system", "content": ""},
+        {"role": "user", "content": "Как?"},
+        {"role": "assistant", "content": "Так."},
+        {"role": "user", "content": "А ещё?"},
+    ]
+    rows = [{"prompt": "Как?", "prompt_id": "1", "messages": turns}, {"messages": turns[:2]}]
+    found = list(read_rows(write(tmp_path / "беседы.jsonl", *(json.dumps(row).encode() for row in rows))))
+    assert [(one.instruction, one.answer) for one in found if isinstance(one, Row)] == [("Как?", "Так.")]
+    assert [one.reason for one in found if isinstance(one, Dropped)] == ["empty"]
+
+
 @pytest.mark.parametrize(("line", "code"), [(b'{"text": "x"}', "columns-missing"), (b"{not json", "not-json")])
 def test_sets_of_another_form_are_refused(tmp_path: Path, line: bytes, code: str) -> None:
     with pytest.raises(FinetuneError) as caught:

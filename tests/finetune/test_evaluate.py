@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
+from lm_eval.api.model import LM
+from lm_eval.tasks import TaskManager
 from workshop import Workshop
 
 from finetune.base import load_model, open_base
 from finetune.data.build import read_split
-from finetune.evaluate.harness import GgufLM
+from finetune.evaluate.harness import METRICS, PAPER, SHOTS, GgufLM, run_tasks
 from finetune.evaluate.intervals import paired_bootstrap, pass_at_k
 from finetune.evaluate.perplexity import TokenSet, is_python, measure
-from finetune.export.stage import f16_name
+from finetune.evaluate.stage import files_of, run_recipe_tasks
+from finetune.export.stage import adapter_name, f16_name
 from finetune.llama import opened
 from finetune.pipeline import open_run
 from finetune.recipe import load
@@ -81,6 +86,49 @@ def test_the_harness_backend_scores_and_writes(smoke: Workshop) -> None:
         assert scores[0][0] == pytest.approx(float(gguf.log_probs(tokens)[head - 1 :].sum()), abs=1e-3)
         rolling = model.loglikelihood_rolling([_ask("loglikelihood_rolling", ("def total(numbers):",))])
         assert rolling[0] < 0
+
+
+def test_what_a_model_has_read_already_changes_nothing(smoke: Workshop) -> None:
+    """A prompt that begins as the last one did is not read again; another adapter makes all of it new."""
+    run = open_run(load("smoke-mistral")[0], smoke.runs)
+    rows = read_split(run, "test")
+    head = rows[0]["prompt_ids"]
+    texts = [head + row["completion_ids"] for row in rows[:3]]
+    adapter = run.folder("export") / adapter_name(run)
+    with opened(run.folder("export") / "base-f16.gguf", exact=True) as model:
+        model.set_adapter(adapter)
+        fresh = [model.log_probs(text)[len(head) - 1 :] for text in texts]
+        written = model.generate(head, max_tokens=8)
+        again = [model.log_probs(text, len(head)) for text in reversed(texts)][::-1]
+        assert [list(one) for one in again] == [pytest.approx(list(one), abs=1e-4) for one in fresh]
+        assert model.generate(head, max_tokens=8) == written
+        model.set_adapter(None)
+        bare = model.log_probs(texts[0], len(head))
+    assert list(bare) != pytest.approx(list(fresh[0]), abs=1e-3)
+
+
+def test_the_tasks_are_the_harness_own() -> None:
+    assert set(METRICS) == set(PAPER) == set(SHOTS)
+    assert set(METRICS) <= set(TaskManager().all_tasks)
+
+
+def test_the_hf_backend_runs_a_task(smoke: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KODOPIS_EVAL_DATA", str(smoke.evaluation))
+    changes = [
+        "evaluate.task_backend=hf",
+        "evaluate.tasks=[gsm8k]",
+        "evaluate.task_limit=1",
+        "evaluate.answer_tokens=8",
+    ]
+    run = open_run(load("smoke-mistral", changes)[0], smoke.runs)
+    found = run_recipe_tasks(run, files_of(run, open_base(run)), tmp_path)
+    assert [one["value"] is not None for one in (*found["base"], *found["merged"])] == [True, True]
+
+
+def test_a_task_without_data_and_hub_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (found,) = run_tasks(cast("LM", None), ["winogrande"], 1, tmp_path)
+    assert found.value is None and "no hub" in found.note
 
 
 def _ask(kind: str, arguments: tuple[object, ...]) -> object:

@@ -149,6 +149,24 @@ def test_the_card_and_the_catalog_entry(smoke: Workshop, name: str) -> None:
     assert entry["prompt"]["code"] == load(name)[0].model.prompt_format
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_new_model_answers_at_once(smoke: Workshop, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lsp_server", "ask", "--model", name, "--json", "--max-tokens", "16", "сложи два числа"],
+        cwd=ROOT,
+        env=smoke.environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["model"] == name
+    assert told["code"].strip()
+
+
 def test_the_evaluation_measured_what_was_asked(smoke: Workshop) -> None:
     sets = {one["set"]: one for one in read(smoke, "smoke-qwen2", "evaluate", "perplexity.json")}
     assert set(sets) == {"own", "code", "code_alpaca", "code_alpaca_no_python", "wikitext"}

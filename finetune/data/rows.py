@@ -1,8 +1,9 @@
 """The one schema: every source becomes a `Row`, and every unusable row is named with its reason.
 
 A set's row is either a task with its answer (`instruction`, `input`, `output`; also `prompt`/`completion`,
-`вопрос`/`ответ`, or `messages`, of which the first exchange is taken) or an editing example (`instruction`, `prefix`, `suffix`, `indent`, `completion`), told apart by its
-columns. Our corpus gives rows of a third form, whole tasks, which `data.editing` puts into files.
+`вопрос`/`ответ`, or `messages`, of which the first exchange is taken) or an editing example (`instruction`, `prefix`,
+`suffix`, `indent`, `completion`), told apart by its columns. Our corpus gives rows of a third form, whole tasks, which
+`data.editing` puts into files.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetune import pipeline
+from finetune.dropped import sentences
 from finetune.errors import FinetuneError
 from finetune.messages import (
     ADAPTER_UNREADABLE,
@@ -123,6 +124,9 @@ def _announce(stage: str, runs_now: bool) -> None:
 
 
 def _summarise(run: Run, outcomes: Sequence[pipeline.Outcome]) -> None:
+    if any(outcome.stage == "data" and outcome.ran for outcome in outcomes):
+        for sentence in sentences(run):
+            print(sentence, file=sys.stderr)
     for outcome in outcomes:
         text = SUMMARY_DONE(seconds=f"{outcome.seconds:.0f}") if outcome.ran else SUMMARY_SKIPPED()
         print(SUMMARY_LINE(stage=outcome.stage.ljust(9), what=text, folder=run.folder(outcome.stage)))

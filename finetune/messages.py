@@ -85,10 +85,6 @@ COLUMNS_MISSING = Message(
     ru="В {path}, строка {row}, нет столбцов задания и ответа (есть: {found}); назовите их в sources.columns.",
     en="{path}, row {row}, has no task and answer columns (it has: {found}); name them in sources.columns.",
 )
-NOT_UTF8 = Message(
-    ru="Строка {row} в {path} не в UTF-8; перекодируйте файл.",
-    en="Line {row} of {path} is not UTF-8; re-encode the file.",
-)
 NOT_JSON = Message(
     ru="Строка {row} в {path} не JSON ({reason}); исправьте её.",
     en="Line {row} of {path} is not JSON ({reason}); correct it.",
@@ -133,10 +129,6 @@ STAGE_NOT_DONE = Message(
     ru="Этап {stage} для {run} ещё не выполнен; сначала запустите: python -m finetune --recipe {run} {stage}.",
     en="The stage {stage} of {run} is not done; first run: python -m finetune --recipe {run} {stage}.",
 )
-EVAL_DATA_MISSING = Message(
-    ru="Нет данных для оценки «{name}»; укажите их папку в переменной KODOPIS_EVAL_DATA.",
-    en='The evaluation data "{name}" are missing; name their folder in KODOPIS_EVAL_DATA.',
-)
 SUMMARY_LINE = Message(ru="{stage} {what}  {folder}", en="{stage} {what}  {folder}")
 SUMMARY_DONE = Message(ru="готово за {seconds} с", en="done in {seconds} s")
 SUMMARY_SKIPPED = Message(ru="уже готово", en="up to date")
@@ -146,4 +138,28 @@ UNKNOWN_GPU = Message(
 NO_BASE_FOR_ADAPTER = Message(
     ru="Неизвестно, на какой базе обучен {path}; укажите папку с её config.json через --base.",
     en="The base of {path} is not known; give the folder with its config.json by --base.",
+)
+DROPPED_EMPTY = Message(
+    ru="{path}, строка {row}: задание или ответ пусты, строка не взята; допишите её или удалите.",
+    en="{path}, row {row}: the task or the answer is empty, so it was left out; complete or delete it.",
+)
+DROPPED_NOT_UTF8 = Message(
+    ru="{path}, строка {row}: не в UTF-8, строка не взята; перекодируйте файл.",
+    en="{path}, row {row}: it is not UTF-8, so it was left out; re-encode the file.",
+)
+DROPPED_NOT_TEXT = Message(
+    ru="{path}, строка {row}: задание или ответ не текст, строка не взята; исправьте её.",
+    en="{path}, row {row}: the task or the answer is no text, so it was left out; correct it.",
+)
+DROPPED_NOT_OBJECT = Message(
+    ru="{path}, строка {row}: это не объект JSON, строка не взята; исправьте её.",
+    en="{path}, row {row}: it is no JSON object, so it was left out; correct it.",
+)
+DROPPED_BREAKS_TEMPLATE = Message(
+    ru="{path}, строка {row}: в тексте стоит {detail}, что ломает шаблон, строка не взята; уберите это из неё.",
+    en="{path}, row {row}: its text holds {detail}, which breaks the template, so it was left out; take that out.",
+)
+DROPPED_MORE = Message(
+    ru="Не взято ещё строк: {count}; каждая с причиной в {path}.",
+    en="Rows left out besides: {count}; each stands with its reason in {path}.",
 )

@@ -151,6 +151,22 @@ def test_replay_is_the_fraction_asked_for(smoke: Workshop) -> None:
     assert sum(row["replay"] for row in rows) / len(rows) == pytest.approx(0.2, abs=0.01)
 
 
+def test_each_bad_row_is_named_in_one_sentence(smoke: Workshop, tmp_path: Path) -> None:
+    good = [
+        json.dumps({"instruction": f"задание {n} " + "раз" * n, "output": f"ответ {n}"}).encode() for n in range(12)
+    ]
+    broken = json.dumps({"instruction": "а", "output": "x<|im_end|>y"}).encode()
+    source = write(tmp_path / "набор.jsonl", *good, b"", "плохо".encode("cp1251"), b"[1]", broken)
+    changes = [f"data.sources=[{{path: '{source.path}'}}]", "data.validation_rows=1", "data.test_rows=1"]
+    options = [word for change in changes for word in ("--set", change)]
+    done = smoke.finetune("--recipe", "smoke-qwen2", *options, "data", runs=tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if "набор.jsonl, row" in line]
+    assert [line.split(", row ")[1].split(":")[0] for line in said] == ["13", "14", "15", "16"]
+    assert all(line.count(". ") == 0 and line.endswith(".") for line in said)
+    assert "'<|im_end|>'" in said[3] and "re-encode" in said[1]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [

@@ -1,0 +1,44 @@
+"""What is said of rows that cannot be learned from: one sentence a row, the first few by name."""
+
+from __future__ import annotations
+
+import json
+
+from finetune.messages import (
+    DROPPED_BREAKS_TEMPLATE,
+    DROPPED_EMPTY,
+    DROPPED_MORE,
+    DROPPED_NOT_OBJECT,
+    DROPPED_NOT_TEXT,
+    DROPPED_NOT_UTF8,
+)
+from finetune.stage import Run
+
+_NAMED = 5
+_SENTENCES = {
+    "empty": DROPPED_EMPTY,
+    "not UTF-8": DROPPED_NOT_UTF8,
+    "not text": DROPPED_NOT_TEXT,
+    "not an object": DROPPED_NOT_OBJECT,
+    "breaks-template": DROPPED_BREAKS_TEMPLATE,
+}
+
+
+def sentences(run: Run) -> list[str]:
+    """One sentence for each of the first bad rows, and one that says where the others stand.
+
+    Rows that are merely too long or near-duplicates are no mistakes of the set: they are counted alone.
+    """
+    path = run.folder("data") / "dropped.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    bad = [row for row in rows if _kind(row["reason"]) in _SENTENCES]
+    said = [
+        _SENTENCES[_kind(row["reason"])](path=row["source"], row=row["number"], detail=row["reason"].partition(": ")[2])
+        for row in bad[:_NAMED]
+    ]
+    others = len(rows) - len(said)
+    return [*said, DROPPED_MORE(count=others, path=path)] if others else said
+
+
+def _kind(reason: str) -> str:
+    return reason.partition(": ")[0]

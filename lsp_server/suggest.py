@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
-from lsp_server import context, instruction
+from lsp_server import context, instruction, needed
 from lsp_server.context import Budget, Context
 from lsp_server.document import Place, Source
 from lsp_server.engine.base import Chunk, CompletionRequest, Priority, Timings
@@ -108,7 +108,8 @@ async def make_plan(
         density=served.densities.get(question.document, 0.0),
     )
     served.note_density(question.document, seen.density)
-    request = CodeRequest(instruction=text, prefix=seen.prefix, suffix=seen.suffix, indent=insertion.line_head)
+    start = needed.beginning(question.source, insertion, asked, question.earlier_cells) if asked else ""
+    request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start)
     prompt = render_code(name, request)
     return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
 

@@ -41,6 +41,12 @@ def _strings() -> Query:
     return Query(Language(tree_sitter_python.language()), "(string) @string")
 
 
+@lru_cache(maxsize=1)
+def _identifiers() -> Query:
+    return Query(Language(tree_sitter_python.language()), "(identifier) @name")
+
+
+@lru_cache(maxsize=4)  # one request looks at the same window several times
 def parse(text: str) -> Tree:
     """Parse text; never fails, whatever the text is."""
     return _parser().parse(text.encode("utf-8", "replace"))
@@ -218,6 +224,17 @@ def _last_line(source: Source, line: int, after: int, chars: int) -> int:
         if n_chars > chars:
             return max(number, line + 1)
     return min(len(source.lines), line + after)
+
+
+def identifiers(view: Window, first: int, end: int) -> list[Node]:
+    """The names in some lines of a window, in their order; attributes and keywords of arguments among them."""
+    offset = view.opening.count("\n") - view.first_line
+    if end <= first:
+        return []
+    cursor = QueryCursor(_identifiers())
+    cursor.set_point_range((first + offset, 0), (end + offset, 0))
+    nodes = cursor.captures(view.tree.root_node).get("name", [])
+    return sorted((node for node in nodes if first <= view.line_number(node) < end), key=lambda node: node.start_byte)
 
 
 def scopes(view: Window, line: int, indent: str) -> tuple[Scope, ...]:

@@ -57,13 +57,15 @@ class CodeRequest:
 
     `prefix` ends at the start of the line where the code goes; `indent` is that line's whitespace (in neither
     `prefix` nor `suffix`); `suffix` starts with the line after. `instruction` is the task without comment marks: it
-    also stands at the end of `prefix`, as the file has it.
+    also stands at the end of `prefix`, as the file has it. `start` is what the code is known to begin with, after
+    `indent`: the answer goes on from there.
     """
 
     instruction: str
     prefix: str
     suffix: str
     indent: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,9 @@ def _chat(name: str, request: CodeRequest) -> Prompt:
     text = _ASK.format(
         prefix=request.prefix, indent=request.indent, place=_PLACE, suffix=suffix, instruction=request.instruction
     )
-    return render_chat(name, [Turn("user", text)], answer_head=_FENCE)
+    return render_chat(
+        name, [Turn("user", text)], answer_head=_FENCE + (_answer_head(request) if request.start else "")
+    )
 
 
 def _prefill(name: str, request: CodeRequest) -> Prompt:
@@ -230,7 +234,7 @@ def _answer_head(request: CodeRequest) -> str:
     # In these vocabularies the last space (or tab) of an indentation belongs to the next word: four spaces and
     # `return` are the tokens "   " + " return", with Qwen's BPE and Llama's SentencePiece alike, while four spaces at
     # the end of a prompt are one token that never stands before `return` in training text.
-    return request.indent[:-1]
+    return request.indent + request.start if request.start else request.indent[:-1]
 
 
 def _opening(chat: _ChatTemplate, role: Role) -> list[Segment]:

@@ -109,7 +109,7 @@ def _without_duplicates(rows: Sequence[Row], dropped: list[Dropped]) -> tuple[li
     A task of our corpus is compared once, by its code, and stays; a row of another source that repeats it goes.
     """
     firsts = list({row.group or index: index for index, row in reversed(list(enumerate(rows)))}.values())[::-1]
-    units = (Unit(f"{rows[index].instruction}\n{rows[index].answer}", kept=rows[index].is_task) for index in firsts)
+    units = (Unit(_compared(rows[index]), kept=bool(rows[index].group)) for index in firsts)
     found = find(tqdm(units, desc="duplicates", total=len(firsts), leave=False))
     for number, other in sorted(found.same.items()):
         row, like = rows[firsts[number]], rows[firsts[other]]
@@ -119,6 +119,11 @@ def _without_duplicates(rows: Sequence[Row], dropped: list[Dropped]) -> tuple[li
     clusters = clusters_of(rows, roots)
     kept = [index for index in range(len(rows)) if index not in gone]
     return [rows[index] for index in kept], [clusters[index] for index in kept]
+
+
+def _compared(row: Row) -> str:
+    """What a row is compared by; questions of our own corpus are all in the same words."""
+    return row.answer if row.group and not row.is_task else f"{row.instruction}\n{row.answer}"
 
 
 def _examples(rows: Sequence[Row], recipe: Recipe, tokenizer: Any, dropped: list[Dropped]) -> list[Example]:

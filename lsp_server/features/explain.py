@@ -11,10 +11,11 @@ from typing import Any
 from lsprotocol import types
 
 from lsp_server import messages
-from lsp_server.converse import EXPLAIN, converse, first_lines
+from lsp_server.converse import converse, first_lines
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.server import KodopisServer
+from models.questions import EXPLAIN
 
 
 async def explain(ls: KodopisServer, raw: Mapping[str, Any], token: types.ProgressToken | None) -> dict[str, str]:

@@ -15,8 +15,6 @@ from pygls.uris import to_fs_path
 from lsp_server import messages
 from lsp_server.converse import (
     DOCSTRING,
-    FIX,
-    PROBLEMS,
     TESTS,
     code_in,
     converse,
@@ -31,6 +29,7 @@ from lsp_server.features.edits import add_to_file, edit_document
 from lsp_server.server import KodopisServer
 from lsp_server.syntax import count_errors, indent_of
 from lsp_server.workspace import LineDocument
+from models.questions import FIX, PROBLEMS
 
 Raw = Mapping[str, Any]
 Token = types.ProgressToken | None

@@ -48,6 +48,7 @@ class Ender:
         self._suffix = suffix
         self._asked = Asked(instruction)
         self._in_function = scope == "function"
+        self._is_module = scope == "module"
         self._goes_on = self._in_function and bool(suffix) and suffix[0].depth == 0
         self._pending: list[Line] = []
         self._seen: list[str] = []
@@ -80,10 +81,17 @@ class Ender:
             return ""
         if depth < 0:
             return "dedent"
+        if beginning[0] == "#" and self._is_one_step_done:
+            return "next step"
         if self._in_function or not self._definitions or self._asked.calls or self._asked.statements:
             return ""
         may_be_definition = beginning[0] in "@adc#" and self._may_define_more()
         return "" if may_be_definition or beginning[0] == "@" else "example"
+
+    @property
+    def _is_one_step_done(self) -> bool:
+        """Whether one thing was asked for, is there, and what comes next stands in the file already or was not asked."""
+        return bool(self._seen) and self._asked.one_step and (self._goes_on or self._is_module)
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
@@ -92,8 +100,8 @@ class Ender:
             self.reason = "example"
         elif line.depth == 0 and self._is_suffix(line):
             self.reason = "suffix"
-        elif line.depth == 0 and self._seen and self._goes_on and self._asked.one_step:
-            self.reason = "next step"  # the model sets itself a task; what comes next stands in the file already
+        elif line.depth == 0 and self._is_one_step_done:
+            self.reason = "next step"  # the model sets itself a task
         elif sum(1 for one in self._pending if one.stripped) >= MAX_COMMENT_LINES:
             self.reason = "comments"
         else:

@@ -20,10 +20,14 @@ UNIT = "    "
 
 @dataclass(frozen=True)
 class Parts:
-    """Code without the imports at its top; each import is one statement on one line."""
+    """Code without the imports at its top; each import is one statement on one line.
+
+    `first_line`: how many lines the imports took, with all above them.
+    """
 
     imports: tuple[str, ...]
     body: str
+    first_line: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def take_apart(code: str) -> Parts:
             break
         imports.append(ast.unparse(node))
         end = node.end_lineno or node.lineno
-    return Parts(tuple(imports), "\n".join(code.splitlines()[end:]).strip("\n"))
+    return Parts(tuple(imports), "\n".join(code.splitlines()[end:]).strip("\n"), end)
 
 
 def join_imports(statements: Iterable[str]) -> str:
@@ -94,6 +98,11 @@ def as_method(header: str, name: str) -> str:
     opening = f"{name}("
     head, _, rest = header.partition(opening)
     return f"{head}{opening}self{'' if rest.startswith(')') else ', '}{rest}"
+
+
+def indent_of(code: str) -> str:
+    """The whitespace before the first line."""
+    return code[: len(code) - len(code.lstrip())]
 
 
 def shift(code: str, indent: str) -> str:

@@ -9,7 +9,7 @@ from random import Random
 
 from finetune.data.editing.code import parses, third_party
 from finetune.data.editing.places import PLACES
-from finetune.data.editing.subject import Around, Edit, Subject, names_of
+from finetune.data.editing.subject import Around, Edit, Subject, names_of, whole_file
 from finetune.data.rows import Dropped, Row
 from models.prompt import CodeRequest, render_code
 
@@ -41,7 +41,7 @@ def shows_suffix(prompt_format: str) -> bool:
 def expand(rows: Sequence[Row], prompt_format: str, seed: int) -> Iterator[Row | Dropped]:
     """Turn whole tasks into editing examples; neighbours come from these rows alone."""
     suffix = shows_suffix(prompt_format)
-    whole = [parses(row.answer) and parses(row.context) for row in rows]
+    whole = [_is_whole(row) for row in rows]
     neighbours = _neighbours([row for row, is_whole in zip(rows, whole, strict=True) if is_whole])
     for row, is_whole in zip(rows, whole, strict=True):
         rng = Random(_number(f"{seed}:{row.group}:{row.instruction}"))  # noqa: S311 - a choice, not a secret
@@ -70,6 +70,12 @@ def whole_tasks_in_files(rows: Iterable[Row], prompt_format: str, seed: int) -> 
     return [row for row in kept if not row.is_task] + edits
 
 
+def _is_whole(row: Row) -> bool:
+    if row.indent or row.suffix:
+        return parses(whole_file(row))
+    return parses(row.answer) and parses(row.context)
+
+
 def _edit(row: Row, neighbours: Sequence[Neighbour], rng: Random, *, suffix: bool) -> Edit | None:
     subject = Subject.of(row)
     places = [place for place in PLACES[subject.kind] if suffix or not place.needs_suffix]
@@ -83,7 +89,7 @@ def _edit(row: Row, neighbours: Sequence[Neighbour], rng: Random, *, suffix: boo
 
 def _around(row: Row, subject: Subject, neighbours: Sequence[Neighbour], rng: Random) -> Around:
     (count,) = rng.choices(_NEIGHBOURS, _NEIGHBOUR_WEIGHTS)
-    taken = names_of(subject)
+    taken = names_of(row)
     chosen: list[Neighbour] = []
     pool = _likely(row, subject, neighbours, rng) if count else []
     for one in rng.sample(pool, min(len(pool), 4 * count)):
@@ -124,12 +130,12 @@ def _text(neighbour: Neighbour, rng: Random) -> str:
 def _neighbours(rows: Sequence[Row]) -> list[Neighbour]:
     found: dict[str, Neighbour] = {}
     for row in rows:
-        if row.group in found or row.context:
+        if row.group in found or row.context or row.suffix or row.indent:
             continue
         subject = Subject.of(row)
         if subject.is_definition and subject.parts.body.count("\n") < _NEIGHBOUR_LINES:
             found[row.group] = Neighbour(
-                row.group, row.instruction, subject.parts.imports, subject.parts.body, names_of(subject)
+                row.group, row.instruction, subject.parts.imports, subject.parts.body, names_of(row)
             )
     return list(found.values())
 

@@ -12,7 +12,7 @@ from random import Random
 from types import MappingProxyType
 
 from finetune.data.editing import words
-from finetune.data.editing.code import UNIT, as_method, join_imports, shift
+from finetune.data.editing.code import UNIT, as_method, indent_of, join_imports, shift
 from finetune.data.editing.subject import Around, Edit, Kind, Subject, assemble
 from finetune.data.editing.words import Worded
 
@@ -132,6 +132,16 @@ def in_try(subject: Subject, around: Around, rng: Random) -> Edit | None:
     return _in_block(subject, around, rng, "in a try", "try:", after=after)
 
 
+def as_written(subject: Subject, around: Around, rng: Random) -> Edit | None:
+    """In the middle of a function or a class, where the task's author put it."""
+    indent = indent_of(subject.code)
+    worded = words.comment(subject.phrasing, rng)
+    blocks = [*around.above, subject.context.body] if subject.context.body else around.above
+    above = _top((*around.imports, *subject.context.imports), blocks, around, is_definition=True).rstrip("\n") + "\n"
+    above = above.lstrip("\n") + _lines(worded, indent, rng)
+    return _put("as written", worded, above, subject.code, around, next_lines=subject.suffix.rstrip("\n") + "\n")
+
+
 @dataclass(frozen=True)
 class Place:
     """A way to ask. `weight` says how often it is taken; `needs_suffix`: the answer depends on the text below."""
@@ -167,6 +177,7 @@ PLACES: Mapping[Kind, tuple[Place, ...]] = MappingProxyType(
             Place(in_method, 1.5),
             Place(in_try, 1),
         ),
+        "fixed": (Place(as_written, 1),),
     }
 )
 

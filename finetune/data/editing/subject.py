@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass
 from typing import Literal
 
-from finetune.data.editing.code import Function, Parts, function_of, in_unit, parses, take_apart, top_names
+from finetune.data.editing.code import Function, Parts, function_of, in_unit, indent_of, parses, take_apart, top_names
 from finetune.data.rows import Row
 
-Kind = Literal["function", "class", "definitions", "statements"]
+Kind = Literal["function", "class", "definitions", "statements", "fixed"]
 
 SUFFIX_LINES = 16
 SUFFIX_CHARS = 600
@@ -18,20 +18,29 @@ SUFFIX_CHARS = 600
 
 @dataclass(frozen=True)
 class Subject:
-    """One phrasing of a task. `context` stands above the instruction; `calls` are expressions that use the code."""
+    """One phrasing of a task. `context` stands above the instruction; `calls` are expressions that use the code.
+
+    The kind `fixed` has its place already: it is indented as it stands, and `suffix` goes on below it.
+    """
 
     phrasing: str
     code: str
     parts: Parts
     context: Parts
     kind: Kind
-    function: Function | None
-    calls: tuple[str, ...]
+    function: Function | None = None
+    calls: tuple[str, ...] = ()
+    suffix: str = ""
 
     @classmethod
     def of(cls, row: Row) -> Subject:
         """Take a row that is a whole task apart."""
         code = row.answer.strip("\n")
+        if row.indent or row.suffix:
+            whole = take_apart(whole_file(row))
+            above = "\n".join(row.context.splitlines()[whole.first_line :]).strip("\n")
+            parts = Parts((), code, 0)
+            return cls(row.instruction, code, parts, Parts(whole.imports, above, 0), "fixed", suffix=row.suffix)
         parts, context = take_apart(code), take_apart(row.context)
         function = function_of(parts.body)
         return cls(row.instruction, code, parts, context, _kind(parts.body, function), function, row.calls)
@@ -82,20 +91,24 @@ def assemble(place: str, instruction: str, *, above: str, code: str, below: str,
     lines = in_unit(whole, unit).split("\n")
     first, last = above.count("\n"), above.count("\n") + code.count("\n") + 1
     completion = lines[first:last]
-    head = completion[0]
     return Edit(
         place=place,
         instruction=instruction,
         prefix="".join(line + "\n" for line in lines[:first]),
         completion="\n".join(completion) + "\n",
         suffix="\n".join(lines[last:]) if below else "",
-        indent=head[: len(head) - len(head.lstrip())],
+        indent=indent_of(completion[0]),
     )
 
 
-def names_of(subject: Subject) -> frozenset[str]:
-    """All names a subject touches."""
-    return top_names(subject.code) | top_names("\n".join([*subject.context.imports, subject.context.body]))
+def whole_file(row: Row) -> str:
+    """A task's own file."""
+    return f"{row.context.rstrip()}\n{row.answer.strip(chr(10))}\n{row.suffix}"
+
+
+def names_of(row: Row) -> frozenset[str]:
+    """All names that a task's own file touches."""
+    return top_names(whole_file(row))
 
 
 def _kind(body: str, function: Function | None) -> Kind:

@@ -26,7 +26,7 @@ FORMAT = "qwen-fim"
 
 @pytest.fixture(scope="module")
 def tasks() -> list[Row]:
-    return [row for row in read_rows(DataSource("corpus")) if isinstance(row, Row)]
+    return [row for row in read_rows(DataSource("corpus")) if isinstance(row, Row) and row.is_task]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_every_phrasing_finds_a_place(tasks: list[Row], edits: list[Row]) -> Non
 
 def test_all_places_and_indentations_occur(edits: list[Row]) -> None:
     places = Counter(row.place for row in edits)
-    assert set(places) == {
+    assert set(places) - {"as written"} == {
         "module comment",
         "module docstring",
         "used below",
@@ -148,6 +148,27 @@ def test_code_in_a_file_still_passes_its_tests(edits: list[Row]) -> None:
         if not outcome.passed:
             failed.append((row.group, outcome.error))
     assert not failed
+
+
+def test_a_task_in_the_middle_of_a_function_stays_there(tasks: list[Row]) -> None:
+    row = Row(
+        source="a",
+        number=1,
+        instruction="пропустить черновики",
+        answer='        if post["draft"]:\n            continue\n',
+        context="import re\n\n\ndef titles(posts):\n    found = []\n    for post in posts:\n",
+        suffix='        found.append(post["title"])\n    return found\n',
+        indent="        ",
+        is_task=True,
+        group="middle",
+    )
+    for seed in range(8):
+        edit = next(expand([row, *tasks[:200:20]], FORMAT, seed))
+        assert isinstance(edit, Row)
+        assert edit.place == "as written"
+        assert edit.answer.split() == row.answer.split()
+        assert edit.suffix.split()[:2] == ['found.append(post["title"])', "return"]
+        assert edit.indent in ("        ", "\t\t", "    ")
 
 
 def test_what_is_no_python_is_dropped_by_name() -> None:

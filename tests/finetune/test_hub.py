@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import shutil
 import subprocess
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 from workshop import ROOT, Workshop
 
 REPO = "acme/tiny-mistral"
+ROWS = "acme/rows"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -23,9 +27,10 @@ def _digest(body: bytes) -> str:
 
 
 class _Hub(http.server.BaseHTTPRequestHandler):
-    """What `snapshot_download` asks for: the list of a repository's files, and the files."""
+    """What the hub's clients ask for: what a repository is, the list of its files, and the files."""
 
-    folder: Path
+    repositories: ClassVar[dict[str, Path]]
+    """`models/…` or `datasets/…` → the folder with its files."""
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""
@@ -35,33 +40,33 @@ class _Hub(http.server.BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def do_GET(self) -> None:
-        """The list, or a file."""
+        """What a repository is, the list of its files, or a file."""
         self._answer(with_body=True)
 
-    def _answer(self, *, with_body: bool) -> None:
-        listing = self._listing()
-        if listing is not None:
-            self._send(json.dumps(listing).encode(), "application/json", with_body=with_body)
-            return
-        path = self.folder / self.path.split("?")[0].rsplit("/", 1)[-1]
-        if f"/{REPO}/resolve/" not in self.path or not path.is_file():
-            self.send_error(404)
-            return
-        self._send(path.read_bytes(), "application/octet-stream", with_body=with_body)
+    def do_POST(self) -> None:
+        """Which of the paths named there are."""
+        asked = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        for name, folder in self.repositories.items():
+            if self.path == f"/api/{name}/paths-info/{COMMIT}":
+                found = [_entry(folder / path) for path in asked["paths"] if (folder / path).is_file()]
+                self._send(json.dumps(found).encode(), "application/json", with_body=True)
+                return
+        self.send_error(404)
 
-    def _listing(self) -> object:
-        """What the hub says of the repository, or of its files; None for other addresses."""
-        address = self.path.split("?")[0].removeprefix(f"/api/models/{REPO}")
-        files = sorted(self.folder.iterdir())
-        if address == "" or address.startswith("/revision/"):
-            siblings = [{"rfilename": path.name} for path in files]
-            return {"id": REPO, "modelId": REPO, "sha": COMMIT, "siblings": siblings}
-        if address == f"/tree/{COMMIT}":
-            return [
-                {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": _digest(path.read_bytes())}
-                for path in files
-            ]
-        return None
+    def _answer(self, *, with_body: bool) -> None:
+        address = self.path.split("?")[0]
+        for name, folder in self.repositories.items():
+            files = f"/{name.removeprefix('models/')}/resolve/"
+            if address == f"/api/{name}" or address.startswith(f"/api/{name}/"):
+                listing = _listing(name, folder, address.removeprefix(f"/api/{name}"))
+                if listing is not None:
+                    self._send(json.dumps(listing).encode(), "application/json", with_body=with_body)
+                    return
+            elif address.startswith(files) and (folder / address.rsplit("/", 1)[-1]).is_file():
+                body = (folder / address.rsplit("/", 1)[-1]).read_bytes()
+                self._send(body, "application/octet-stream", with_body=with_body)
+                return
+        self.send_error(404)
 
     def _send(self, body: bytes, kind: str, *, with_body: bool) -> None:
         self.send_response(200)
@@ -74,10 +79,28 @@ class _Hub(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+def _entry(path: Path) -> dict[str, object]:
+    return {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": _digest(path.read_bytes())}
+
+
+def _listing(name: str, folder: Path, what: str) -> object:
+    """What the hub says of a repository, or of its files; None for other questions."""
+    repository = name.split("/", 1)[1]
+    files = sorted(folder.iterdir())
+    if what == "" or what.startswith("/revision/"):
+        siblings = [{"rfilename": path.name} for path in files]
+        return {"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings, "tags": []}
+    return [_entry(path) for path in files] if what.rstrip("/") == f"/tree/{COMMIT}" else None
+
+
 @pytest.fixture
-def hub(smoke: Workshop) -> Iterator[str]:
-    """The address of a hub that holds the tiny Mistral."""
-    handler = type("Hub", (_Hub,), {"folder": smoke.runs / "smoke-mistral" / "base" / "weights"})
+def hub(smoke: Workshop, tmp_path: Path) -> Iterator[str]:
+    """The address of a hub that holds the tiny Mistral, and the smoke set."""
+    rows = tmp_path / "rows"
+    rows.mkdir()
+    shutil.copyfile(ROOT / "finetune" / "data" / "smoke.jsonl", rows / "train.jsonl")
+    repositories = {f"models/{REPO}": smoke.runs / "smoke-mistral" / "base" / "weights", f"datasets/{ROWS}": rows}
+    handler = type("Hub", (_Hub,), {"repositories": repositories})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -119,6 +142,18 @@ def test_a_base_comes_from_the_hub(smoke: Workshop, hub: str, tmp_path: Path) ->
     assert base["weights"] == COMMIT
     ours = (tmp_path / "runs" / "from-hub" / "data" / "train.jsonl").read_bytes()
     assert ours == (smoke.runs / "smoke-mistral" / "data" / "train.jsonl").read_bytes()
+
+
+def test_rows_come_from_the_hub(smoke: Workshop, hub: str, tmp_path: Path) -> None:
+    data = {"sources": [{"path": ROWS}], "validation_rows": 8, "test_rows": 8, "max_tokens": 512}
+    done = finetune(smoke, recipe_of(tmp_path, data=data), hub, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    def tasks(file: Path) -> list[str]:
+        return sorted(json.loads(line)["instruction"] for line in file.read_text(encoding="utf-8").splitlines())
+
+    found = tmp_path / "runs" / "from-hub" / "data" / "train.jsonl"
+    assert tasks(found) == tasks(smoke.runs / "smoke-mistral" / "data" / "train.jsonl")
 
 
 def test_a_hub_that_does_not_answer_is_one_sentence(smoke: Workshop, tmp_path: Path) -> None:

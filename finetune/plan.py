@@ -93,7 +93,7 @@ def plan(run: Run, gpu: str = "a100") -> str:
         f"  disk      {disk / 2**30:.1f} GiB",
     ]
     if tokens and loss_tokens is not None:
-        steps_share = _share_of_epochs(run, rows or 1)
+        steps_share = _share_of_epochs(run, rows or 1, tokens)
         work = steps_share * (4 * shape.body * tokens + 4 * shape.head * loss_tokens)
         if recipe.train.kl_to_base:
             work *= 1.5  # the base's forward pass once more
@@ -155,7 +155,8 @@ def _memory(run: Run, shape: Shape, adapter: int) -> float:
     per_weight = {"fp32": 4.0, "bf16": 2.0, "nf4": 0.55}[recipe.model.precision]
     wide = 4 if recipe.model.precision != "bf16" else 2
     heads = 2 * shape.head * (2 if recipe.model.precision == "nf4" else per_weight)
-    row_tokens = recipe.data.max_tokens * recipe.train.batch_size
+    packed = recipe.train.packed_tokens if recipe.train.packing else 0
+    row_tokens = max(packed, recipe.data.max_tokens) * recipe.train.batch_size
     kept = 1.0 / shape.layers if recipe.train.gradient_checkpointing else 1.0
     activations = kept * row_tokens * shape.layers * (14 * shape.hidden + 5 * shape.n_ff) * wide
     logits = 4 * 256 * shape.vocabulary * 4
@@ -197,10 +198,14 @@ def _bytes(run: Run, rows: Sequence[Row]) -> tuple[int, int]:
     return prompt, answer
 
 
-def _share_of_epochs(run: Run, rows: int) -> float:
+def _share_of_epochs(run: Run, rows: int, tokens: int) -> float:
     train = run.recipe.train
+    if not train.max_steps:
+        return train.epochs
     per_step = train.batch_size * train.accumulate
-    return train.max_steps * per_step / rows if train.max_steps else train.epochs
+    if train.packing:
+        return train.max_steps * per_step * max(train.packed_tokens, run.recipe.data.max_tokens) / tokens
+    return train.max_steps * per_step / rows
 
 
 def _duration(seconds: float) -> str:

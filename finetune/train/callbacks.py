@@ -1,4 +1,4 @@
-"""What happens beside training: whole checkpoints are marked, the curves are drawn, speed and memory are measured."""
+"""What happens beside training: checkpoints are marked, curves drawn, the end seen, speed and memory measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState
 
 from finetune.stage import write_json
 
@@ -26,6 +26,20 @@ class MarkWhole(TrainerCallback):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.exists():
             write_json(folder / _MARK, {"step": state.global_step})
+
+
+class StopEarly(TrainerCallback):
+    """Ends training once held-out loss has not improved for `patience` evaluations.
+
+    It counts in the log, which checkpoints keep: training that was interrupted ends where it would have ended.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Look at all evaluations so far."""
+        control.should_training_stop |= _since_best(state.log_history) >= self.patience
 
 
 class DrawCurves(TrainerCallback):
@@ -56,6 +70,17 @@ class Measure(TrainerCallback):
         """The clock stops."""
         self.seconds += time.perf_counter() - self._began
         self.steps += 1
+
+
+def is_over(state: TrainerState, patience: int) -> bool:
+    """Whether training was at its end when this state was saved: Trainer itself would take one step more."""
+    return bool(state.global_step >= state.max_steps) or _since_best(state.log_history) >= patience
+
+
+def _since_best(history: Sequence[Mapping[str, Any]]) -> int:
+    """Evaluations after the one with the lowest held-out loss."""
+    losses = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

@@ -14,8 +14,9 @@ from typing import Any
 import datasets
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
-from transformers import EarlyStoppingCallback
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import TrainerState
 
 from finetune.base import load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
@@ -26,7 +27,9 @@ from finetune.train.callbacks import (
     DrawCurves,
     MarkWhole,
     Measure,
+    StopEarly,
     draw_curves,
+    is_over,
     last_whole_checkpoint,
     peak_memory_bytes,
 )
@@ -41,8 +44,7 @@ def run(run: Run, folder: Path) -> None:
     """The stage. Goes on from the last whole checkpoint in `folder`."""
     measure = Measure()
     trainer = make_trainer(run, folder, measure)
-    checkpoint = last_whole_checkpoint(folder / "checkpoints")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _train(trainer, folder / "checkpoints", run.recipe.train.patience)
     adapter = folder / "adapter"
     trainer.model.save_pretrained(adapter)
     (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card: ours comes from the stage `card`
@@ -58,9 +60,20 @@ def run(run: Run, folder: Path) -> None:
 
 def join(run: Run) -> None:
     """Take part in training as a process of a launcher that is not the first."""
-    trainer = make_trainer(run, run.root / "train.partial", Measure())
-    checkpoint = last_whole_checkpoint(run.root / "train.partial" / "checkpoints")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    folder = run.root / "train.partial"
+    _train(make_trainer(run, folder, Measure()), folder / "checkpoints", run.recipe.train.patience)
+
+
+def _train(trainer: CompletionTrainer, checkpoints: Path, patience: int) -> None:
+    """Train from the last whole checkpoint; where that was the end already, only take the best weights."""
+    last = last_whole_checkpoint(checkpoints)
+    state = TrainerState.load_from_json(str(last / "trainer_state.json")) if last else None
+    if state is None or not is_over(state, patience):
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        return
+    trainer.state = state
+    best = checkpoints / Path(state.best_model_checkpoint).name
+    set_peft_model_state_dict(trainer.model, load_file(best / "adapter_model.safetensors"))
 
 
 def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
@@ -77,7 +90,7 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
         eval_dataset=dataset_of(read_split(run, "validation")),
         processing_class=load_tokenizer(base),
         callbacks=[
-            EarlyStoppingCallback(early_stopping_patience=recipe.train.patience),
+            StopEarly(recipe.train.patience),
             MarkWhole(),
             DrawCurves(folder / "loss.png"),
             measure,
@@ -173,7 +186,7 @@ def _summary(run: Run, trainer: CompletionTrainer) -> dict[str, Any]:
         "steps": state.global_step,
         "best_step": int(str(state.best_model_checkpoint).rsplit("-", 1)[-1]) if state.best_model_checkpoint else None,
         "best_held_out_loss": state.best_metric,
-        "stopped_early": bool(trainer.control.should_training_stop and state.global_step < state.max_steps),
+        "stopped_early": state.global_step < state.max_steps,
         "trainable_parameters": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         "stop_token": stop_check(trainer.model, read_split(run, "validation")),
     }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from peft import get_peft_model
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState
 from workshop import Workshop
 
 from finetune.base import load_model, open_base
@@ -20,10 +20,11 @@ from finetune.pipeline import open_run
 from finetune.recipe import load
 from finetune.stage import Run
 from finetune.train import attention, lora
-from finetune.train.callbacks import Measure, last_whole_checkpoint
+from finetune.train.callbacks import Measure, StopEarly, is_over, last_whole_checkpoint
 from finetune.train.head import IGNORED, CompletionLoss, attach
 from finetune.train.held_out import held_out_loss
 from finetune.train.stage import lora_config, make_trainer
+from finetune.train.stage import run as run_stage
 
 
 @pytest.fixture
@@ -208,6 +209,25 @@ def test_training_that_was_killed_goes_on_with_the_same_losses(smoke: Workshop, 
     assert resumed.keys() == undisturbed.keys()
     for step, loss in undisturbed.items():
         assert resumed[step] == pytest.approx(loss, abs=1e-6), step
+
+
+def test_training_killed_at_its_end_takes_no_step_more(smoke: Workshop, run: Run, tmp_path: Path) -> None:
+    """Killed after the last checkpoint, before the stage was whole: the adapter and all losses are the same."""
+    make_trainer(run, tmp_path, Measure()).train()
+    assert (tmp_path / "checkpoints" / "checkpoint-16" / "whole.json").exists()
+    run_stage(run, tmp_path)
+    for name in ("losses.json", "summary.json", "adapter/adapter_model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (run.folder("train") / name).read_bytes(), name
+
+
+def test_early_stopping_counts_over_a_restart() -> None:
+    history = [{"step": step, "eval_loss": loss} for step, loss in enumerate((3.0, 1.0, 2.0, 1.5))]
+    early, going_on = (TrainerState(global_step=4, max_steps=99, log_history=history[:n]) for n in (4, 3))
+    assert is_over(early, patience=2) and not is_over(going_on, patience=2)
+    for state, wanted in ((early, True), (going_on, False)):
+        control = TrainerControl()
+        StopEarly(2).on_evaluate(None, state, control)
+        assert control.should_training_stop is wanted
 
 
 @pytest.mark.parametrize("name", ["smoke-mistral", "smoke-qwen2"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ PAPER = {
 }
 # The leaderboard's number of examples in the prompt, and the metric it shows.
 SHOTS = {"arc_challenge": 25, "hellaswag": 10, "mmlu": 5, "truthfulqa_mc2": 0, "winogrande": 5, "gsm8k": 5}
+# The harness applies a limit to each subject of a task by itself.
+SUBJECTS = {"mmlu": 57}
 METRICS = {
     "arc_challenge": "acc_norm,none",
     "hellaswag": "acc_norm,none",
@@ -112,9 +115,10 @@ class GgufLM(LM):
 def run_tasks(model: LM, tasks: Sequence[str], limit: int, folder: Path, max_tokens: int = 256) -> Iterator[TaskResult]:
     """Run each task; one that cannot be run says why instead of stopping the others."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    for task in tasks:
-        local = _local_task(task, folder, max_tokens)
-        if local is None and _offline():
+    local_tasks = {task: _local_task(task, folder, max_tokens) for task in tasks}
+    is_offline = None in local_tasks.values() and _offline()
+    for task, local in local_tasks.items():
+        if local is None and is_offline:
             yield TaskResult(task, None, limit, "no hub, and its data are not in KODOPIS_EVAL_DATA")
             continue
         try:
@@ -132,13 +136,14 @@ def _run_one(model: LM, task: str, limit: int, local: Path | None) -> TaskResult
         model=model,
         tasks=[name],
         num_fewshot=None if local else shots,
-        limit=limit or None,
+        limit=math.ceil(limit / SUBJECTS.get(task, 1)) or None,
         task_manager=manager,
         bootstrap_iters=0,
         log_samples=False,
     )
     value = 100 * float(found["results"][name][METRICS[task]])
     note = "local data, 5 solved problems in the prompt" if local else f"{shots} examples in the prompt"
+    note += f", as many of each of {SUBJECTS[task]} subjects" if task in SUBJECTS else ""
     return TaskResult(task, round(value, 2), limit, note)
 
 

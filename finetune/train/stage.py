@@ -101,7 +101,8 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
 
 def adapted(model: Any, recipe: Recipe) -> Any:
     """A base model with a fresh adapter, prepared to train as fast as it can here."""
-    attention.use(model)
+    if not torch.cuda.is_available():  # a GPU hides the mask's cost, and would wait for the rows' lengths
+        attention.use(model)
     found = get_peft_model(model, lora_config(recipe))
     lora.fuse(found)
     return found

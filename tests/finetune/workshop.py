@@ -45,5 +45,5 @@ class Workshop:
             text=True,
             encoding="utf-8",
             check=False,
-            timeout=900,
+            timeout=1800,  # a bound for a machine that is busy with other work
         )

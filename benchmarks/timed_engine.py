@@ -1,17 +1,17 @@
-"""The scripted engine in this process, noting when each request reaches it."""
+"""The scripted engine in this process, noting when each request reaches it and when it has said the first line."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
 
 from lsp_server.engine.backend import BackendError
-from lsp_server.engine.base import CompletionRequest
+from lsp_server.engine.base import Chunk, CompletionRequest
 from lsp_server.engine.host import Host, listen
 from lsp_server.engine.scripted import Script, ScriptedBackend
 from lsp_server.engine.worker import Emit, Job, Worker
@@ -19,10 +19,11 @@ from lsp_server.engine.worker import Emit, Job, Worker
 
 @dataclass(frozen=True)
 class Arrival:
-    """A request as it reached the engine. `at` is of `time.perf_counter`."""
+    """A request as it reached the engine. `at` and `first_line_at` are of `time.perf_counter`."""
 
     at: float
     n_prompt_tokens: int
+    first_line_at: float | None = None
 
 
 class _TimedWorker(Worker):
@@ -32,9 +33,18 @@ class _TimedWorker(Worker):
 
     def submit(self, request: CompletionRequest, emit: Emit) -> Job:
         """See `Worker`."""
-        if request.n_predict:
-            self.arrivals.append(Arrival(time.perf_counter(), len(request.prompt)))
-        return super().submit(request, emit)
+        if not request.n_predict:
+            return super().submit(request, emit)
+        number = len(self.arrivals)
+        self.arrivals.append(Arrival(time.perf_counter(), len(request.prompt)))
+
+        def note(said: Chunk | BackendError) -> None:
+            arrival = self.arrivals[number]
+            if arrival.first_line_at is None and isinstance(said, Chunk) and "\n" in said.text:
+                self.arrivals[number] = replace(arrival, first_line_at=time.perf_counter())
+            emit(said)
+
+        return super().submit(request, note)
 
 
 class TimedEngine:

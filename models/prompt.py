@@ -118,7 +118,16 @@ _ASK = """Файл на Python:
 {suffix}```
 Напиши код, который встанет в этот файл на место строки `{place}`. Задание: {instruction}
 Ответь одним блоком кода, без объяснений. Остальной файл не повторяй."""
-_CONTINUE = "Продолжи файл на Python: напиши код по последнему комментарию. Только код, без объяснений и примеров."
+# In English, which costs half the tokens of Russian; measured on editing cases, both do equally well.
+_BELOW = """After the place for the code the file has:
+```python
+{suffix}
+```
+"""
+_CONTINUE = (
+    "Continue this Python file: write the code that its last comment asks for (in Russian). "
+    "Only the code, no explanations, no examples."
+)
 
 
 def render_code(prompt_format: str, request: CodeRequest) -> Prompt:
@@ -195,11 +204,13 @@ def _chat(name: str, request: CodeRequest) -> Prompt:
 
 
 def _prefill(name: str, request: CodeRequest) -> Prompt:
-    # Everything before the file is constant and the file comes last: one keystroke later the prompt still shares all
-    # but its last tokens, which a file inside the user's turn cannot give.
+    # The code above the place comes last: one keystroke later the prompt still shares all but its last tokens, which
+    # a file inside the user's turn cannot give. The code below seldom changes while one types above it.
     head = _answer_head(request)
     template = name.removesuffix("-prefill")
-    chat = render_chat(template, [Turn("user", _CONTINUE)], answer_head=_FENCE + request.prefix + head)
+    suffix = request.suffix.strip("\n")
+    task = (_BELOW.format(suffix=suffix) if suffix.strip() else "") + _CONTINUE
+    chat = render_chat(template, [Turn("user", task)], answer_head=_FENCE + request.prefix + head)
     return Prompt(chat.segments, stop=chat.stop, family=name, answer_head=head)
 
 

@@ -26,7 +26,7 @@ _CALL = re.compile(
     re.IGNORECASE,
 )
 _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
-_STEPS = re.compile(r"\n|[.;:]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
+_STEPS = re.compile(r"\n|[.;]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<![.\w])(?:[a-z]+_\w+|`\w+`|\w+(?=\())|(?:функци\w+|метод\w*|класс\w*|def|class) ([A-Za-z_]\w+)")
 
 

@@ -169,6 +169,17 @@ class Editor:
             )
         )
 
+    @property
+    def statistics(self) -> dict[str, float]:
+        """The server's numbers of this session."""
+        return dict(
+            self.lua(
+                "local client = vim.lsp.get_clients({ name = 'kodopis' })[1] "
+                "local command = { command = 'kodopis.statistics', arguments = { vim.empty_dict() } } "
+                "return client:request_sync('workspace/executeCommand', command, 60000).result"
+            )
+        )
+
     def wait(self, ready: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
         """Wait until something is so, and return it."""
         deadline = time.monotonic() + patience_s

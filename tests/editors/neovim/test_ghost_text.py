@@ -114,9 +114,11 @@ def test_leaving_before_it_is_asked_shows_nothing(editor: Editor) -> None:
     editor.open("рано.py")
     editor.keys(f"i{COMMENT}<CR><Esc>")
     editor.wait(lambda: editor.mode == "n", "normal mode")
-    editor.lua("vim.wait(1000)")  # longer than the pause after which the editor asks
     assert editor.ghosts == []
-    assert not editor.requests
+    editor.keys("S")
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    assert editor.statistics["shown"] == 1  # this one, and none after insert mode was left
 
 
 def test_taken_while_it_grows_the_rest_follows(editor: Editor) -> None:
@@ -176,11 +178,12 @@ def test_nothing_comes_by_itself_when_switched_off(editor: Editor) -> None:
     editor.open("тихо.py")
     editor.command("Kodopis automatic")
     ask(editor)
-    editor.lua("vim.wait(1000)")
-    editor.wait(lambda: not editor.requests, "no question on its way")
+    editor.wait(lambda: editor.lines == [COMMENT, ""], "typed text")
     assert editor.ghosts == []
     editor.keys("<M-CR>")
     editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    assert editor.statistics["shown"] == 1  # the answer that was asked for by hand, and none before it
 
 
 def test_no_other_variants(editor: Editor) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
+import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,9 +17,17 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from . import setup
-from .workbench import ARTIFACTS, CHROMIUM_ARGUMENTS, ROOT, CodeServer, Workbench, World, scripted
-
-EXTENSION = ROOT / "vscode-extension"
+from .workbench import (
+    ARTIFACTS,
+    CHROMIUM_ARGUMENTS,
+    EXTENSION,
+    ROOT,
+    CodeServer,
+    Workbench,
+    World,
+    install_extension,
+    scripted,
+)
 
 LONGEST = """def longest(words):
     best = ""
@@ -88,19 +99,12 @@ text = " sum(numbers)\\n"
 delay_ms = 5
 '''
 
+# The unit tests' hub and the Neovim tests' editor, whichever tests are run.
+sys.path.append(str(ROOT / "tests"))
+
 StartServer = Callable[..., CodeServer]
 OpenWindow = Callable[..., Workbench]
 OpenEditor = Callable[..., tuple[Workbench, Path]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A journey in a real editor may be tried three times: on a busy machine a browser loses a key or a click.
-
-    The report names each rerun, so that a journey that needs them is seen.
-    """
-    for item in items:
-        if item.get_closest_marker("editor") is not None:
-            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session")
@@ -122,17 +126,27 @@ def extensions(workbench_ready: None, tmp_path_factory: pytest.TempPathFactory) 
     if not (EXTENSION / "node_modules").is_dir():
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=EXTENSION, check=True)
     subprocess.run([npm, "run", "--silent", "package"], cwd=EXTENSION, check=True)
-    folder = tmp_path_factory.mktemp("extensions")
-    [vsix] = EXTENSION.glob("*.vsix")
-    data = tmp_path_factory.mktemp("installing")
-    command = ["node", str(setup.entry()), "--extensions-dir", str(folder), "--user-data-dir", str(data)]
-    subprocess.run([*command, "--install-extension", str(vsix)], check=True)
+    return install_extension(tmp_path_factory.mktemp("extensions"), tmp_path_factory.mktemp("installing"))
+
+
+@pytest.fixture(scope="session")
+def wheels(extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that the server and its engine's host need, as somebody would carry it into a closed network.
+
+    llama-cpp-python alone is not there: it takes minutes to compile.
+    """
+    folder = tmp_path_factory.mktemp("пакеты для сервера")
+    [wheel] = (EXTENSION / "wheel").glob("*.whl")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    engine = [needed for needed in project["optional-dependencies"]["engine"] if "llama" not in needed]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder), str(wheel), *engine]
+    subprocess.run(command, check=True)
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def browser(workbench_ready: None) -> Iterator[Browser]:
-    """A browser to show the workbench in."""
+    """A browser to show the workbench in. Not longer than these tests: its event loop is in the way of asyncio's."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=setup.chromium(), args=list(CHROMIUM_ARGUMENTS))
         yield chromium
@@ -159,9 +173,9 @@ def start_server(world: World) -> Iterator[StartServer]:
         yield start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shared_server(extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
-    """One code-server, with the scripted engine, for the tests of a module that leave it as it was."""
+    """One code-server, with the scripted engine, for the tests that leave it as it was."""
     root = tmp_path_factory.mktemp("shared")
     server = CodeServer(World(root, extensions, scripted(root / "ответы.toml", ANSWERS)))
     yield server
@@ -191,7 +205,8 @@ def editor(shared_server: CodeServer, open_window: OpenWindow, request: pytest.F
     """Opens a window on a file of the shared server, the cursor at the end."""
 
     def open_editor(text: str = "") -> tuple[Workbench, Path]:
-        file = shared_server.world.folder / request.node.name / "слова.py"
+        folders = (shared_server.world.folder / f"{request.node.name} {n}" for n in itertools.count(1))
+        file = next(folder for folder in folders if not folder.exists()) / "слова.py"
         file.parent.mkdir()
         file.write_text(text, encoding="utf-8")
         window = open_window(shared_server, file)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,10 +17,10 @@ from playwright.sync_api import sync_playwright
 from models.home import data_home
 
 from . import setup
-from .workbench import CHROMIUM_ARGUMENTS, ROOT, CodeServer, Workbench, World, wait_for
+from .workbench import CHROMIUM_ARGUMENTS, EXTENSION, ROOT, CodeServer, Workbench, World, install_extension, wait_for
 
 MODEL_S = 240.0
-MEDIA = ROOT / "vscode-extension" / "media"
+MEDIA = EXTENSION / "media"
 IMAGES = ROOT / "docs" / "images"
 EXPLAINED = """def fib(limit):
     a, b = 0, 1
@@ -37,7 +36,9 @@ def main(model: str) -> None:
     MEDIA.mkdir(exist_ok=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        world = World(Path(folder), _extensions(Path(folder)), _settings(model))
+        world = World(
+            Path(folder), install_extension(Path(folder) / "extensions", Path(folder) / "data"), _settings(model)
+        )
         world.folder.mkdir(parents=True)
         world.home.mkdir(parents=True)
         (world.home / "models").symlink_to(data_home() / "models")
@@ -75,6 +76,7 @@ def _ghost(window: Workbench) -> None:
     window.wait_for_status(r"B\b(?!.*думает)")
     window.page.screenshot(path=IMAGES / "vscode-ghost.png")
     shutil.copyfile(IMAGES / "vscode-ghost.png", MEDIA / "walkthrough-ghost.png")
+    window.page.set_viewport_size({"width": 900, "height": 680})  # a list takes two fifths of it
     window.status_item.click()
     window.page.locator(".quick-input-list .monaco-list-row", has_text="Статистика").wait_for()
     window.page.screenshot(path=MEDIA / "walkthrough-status.png")
@@ -96,14 +98,6 @@ def _explanation(window: Workbench) -> None:
     window.page.screenshot(path=IMAGES / "vscode-explain.png")
     shutil.copyfile(IMAGES / "vscode-explain.png", MEDIA / "walkthrough-explain.png")
     window.close()
-
-
-def _extensions(folder: Path) -> Path:
-    [vsix] = (ROOT / "vscode-extension").glob("*.vsix")
-    extensions = folder / "extensions"
-    command = ["node", str(setup.entry()), "--extensions-dir", str(extensions), "--user-data-dir", str(folder / "data")]
-    subprocess.run([*command, "--install-extension", str(vsix)], check=True)
-    return extensions
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ def chromium() -> str | None:
     return next((found for name in _CHROMIUMS if (found := shutil.which(name))), None)
 
 
+def node() -> str:
+    """The program that runs the workbench, by its whole path: tests choose what else is on PATH."""
+    return str(shutil.which("node"))
+
+
 def entry() -> Path:
     """The script that node runs to serve the workbench."""
     return cache_folder() / "node_modules" / "code-server" / "out" / "node" / "entry.js"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from .conftest import LONGEST, OpenEditor
-from .workbench import wait_for
+from .workbench import CodeServer, processes, wait_for
 
 pytestmark = pytest.mark.editor
 
@@ -79,14 +79,35 @@ def test_statistics_stay_here(editor: OpenEditor) -> None:
     window.press("Enter")
     window.wait_for_ghost("return best")
     window.press("Tab")
-    window.run("Kodopis: Show Statistics")
-    box = window.page.locator(".monaco-dialog-box")
-    box.wait_for()
-    text = box.text_content() or ""
-    assert "Показано: " in text
-    assert "Показано: 0" not in text
+    wait_for(lambda: "return best" in window.text(), "the code in the file", window.text)
+    text = window.statistics()
+    assert "Показано: 1" in text  # nothing that was asked to draw what has grown reached the server
+    assert "Принято: 1 (100 %)" in text
     assert "не покидают" in text
-    window.shoot("statistics")
+
+
+def test_engine_is_stopped_and_starts_by_itself(editor: OpenEditor, shared_server: CodeServer) -> None:
+    window, _file = editor()
+    window.type("# верни самую длинную строку\n")
+    window.wait_for_ghost("return best")
+    window.run("Kodopis: Stop the Engine")
+    window.wait_for_notice("Движок остановлен")
+    wait_for(lambda: not processes(shared_server.world, "lsp_server.engine"), "no engine")
+    window.wait_for_status("ожидает")
+    window.type("# функция, которая возвращает самую длинную строку\n")
+    window.wait_for_ghost("return best")
+    window.wait_for_status("ответы")
+
+
+def test_restart_and_log(editor: OpenEditor, shared_server: CodeServer) -> None:
+    window, _file = editor()
+    [before] = processes(shared_server.world, "lsp_server")
+    window.run("Kodopis: Restart")
+    wait_for(lambda: before not in processes(shared_server.world, "lsp_server"), "the server has ended")
+    window.wait_for_status("ожидает|ответы")
+    window.run("Kodopis: Show Log")
+    window.page.locator(".output-view-container .view-line", has_text="activated in").first.wait_for()
+    window.shoot("log")
 
 
 def test_status_item_opens_a_menu(editor: OpenEditor) -> None:

@@ -17,6 +17,7 @@ from .workbench import World, wait_for
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
 MODEL = "qwen2.5-coder-0.5b"
+MODEL_S = 240.0
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_comment_becomes_code_that_runs(
     window.wait_for_status("ожидает")
     window.type("# функция is_even(n), которая возвращает True, если число чётное")
     window.press("Enter")
-    wait_for(lambda: "return" in window.ghost(), "ghost text", window.ghost, 120)
-    window.wait_for_status(r"instruct(?!.*думает)")
+    wait_for(lambda: "return" in window.ghost(), "ghost text", window.ghost, MODEL_S)
+    window.wait_for_status(r"Instruct(?!.*думает)", MODEL_S)
     window.shoot("grown")
     window.press("Tab")
     text = window.save(file, "return")

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +24,16 @@ from urllib.parse import quote
 
 import psutil
 from playwright.sync_api import Browser, Error, Locator, Page
+from playwright.sync_api import TimeoutError as NotInTimeError
 
 from . import setup
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[3]
+EXTENSION = ROOT / "vscode-extension"
 ARTIFACTS = ROOT / "artifacts" / "editors" / "vscode"
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -49,12 +52,17 @@ _QUIET = {
     "extensions.autoCheckUpdates": False,
     "editor.accessibilitySupport": "off",
     "editor.minimap.enabled": False,
+    "editor.cursorBlinking": "solid",
+    "workbench.reduceMotion": "on",
     "editor.fontSize": 15,
     "files.autoSave": "off",
     "git.enabled": False,
     "kodopis.timeBudgetMs": 0,
     "chat.commandCenter.enabled": False,
 }
+ACCEPT_LINE = "Control+Alt+ArrowRight"
+# VS Code has no key for it by itself.
+_KEYS = [{"key": "ctrl+alt+right", "command": "editor.action.inlineSuggest.acceptNextLine"}]
 # What the extension declares with the scope "machine" is read from the machine's settings in a remote window.
 _MACHINE = ("kodopis.model", "kodopis.adapter", "kodopis.endpoint", "kodopis.python", "kodopis.serverPython",
             "kodopis.wheelsFolder", "kodopis.engineBuild", "kodopis.nCtx", "kodopis.nThreads")  # fmt: skip
@@ -70,6 +78,8 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
     trusts: bool = True
     locale: str = "en"
+    workspace: Path | None = None
+    """A file that names several folders, to be opened instead of the one."""
 
     @property
     def folder(self) -> Path:
@@ -98,7 +108,7 @@ class CodeServer:
         self._log = (world.root / "code-server.log").open("wb")
         self._starts = 0
         trust = ["--disable-workspace-trust"] if world.trusts else []
-        command = ["node", str(setup.entry()), "--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}",
+        command = [setup.node(), str(setup.entry()), "--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}",
                    "--disable-telemetry", "--disable-update-check", *trust, "--locale", world.locale,
                    "--user-data-dir", str(world.user_data), "--extensions-dir", str(world.extensions)]  # fmt: skip
         self._command = command
@@ -120,7 +130,8 @@ class CodeServer:
 
     def address(self, file: Path | None) -> str:
         """The address of a window on the world's folder, with a file open in it."""
-        address = f"http://127.0.0.1:{self.port}/?folder={quote(str(self.world.folder))}"
+        opened = f"workspace={quote(str(workspace))}" if (workspace := self.world.workspace) else ""
+        address = f"http://127.0.0.1:{self.port}/?{opened or f'folder={quote(str(self.world.folder))}'}"
         if file is None:
             return address
         payload = [["openFile", f"vscode-remote://127.0.0.1:{self.port}{quote(str(file))}"]]
@@ -142,12 +153,18 @@ class CodeServer:
         except OSError:
             return False
 
+    def change(self, **settings: Any) -> None:
+        """Change settings while windows are open, as a user does who edits the files."""
+        self.world.settings.update(settings)
+        self._write_settings()
+
     def _write_settings(self) -> None:
         settings = {**_QUIET, **self.world.settings}
         machine = {name: value for name, value in settings.items() if name in _MACHINE}
         user = {name: value for name, value in settings.items() if name not in _MACHINE}
-        for place, values in (("Machine", machine), ("User", user)):
-            path = self.world.user_data / place / "settings.json"
+        written: dict[str, Any] = {"Machine/settings": machine, "User/settings": user, "User/keybindings": _KEYS}
+        for name, values in written.items():
+            path = self.world.user_data / f"{name}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
         if self.world.locale != "en":
@@ -179,11 +196,31 @@ class Workbench:
         )
         self.page: Page = self._context.new_page()
         self.page.set_default_timeout(PATIENCE_S * 1000)
-        self.page.goto(server.address(file))
-        self.page.wait_for_selector(".monaco-workbench", state="visible")
-        if file is not None:
+        self.page.goto(server.address(file), wait_until="domcontentloaded")
+        self._appear(has_file=file is not None)
+
+    def _appear(self, *, has_file: bool) -> None:
+        """Wait for the window, and with a file for the extension.
+
+        VS Code tries only once to reach its extension host, for some seconds: on a machine that gives it no time a
+        window may be left without one. Then it is loaded again, as its user would, and a warning says so.
+        """
+        for is_last in (False, False, True):
+            self.page.wait_for_selector(".monaco-workbench", state="visible")
+            if not has_file:
+                return
             self.page.wait_for_selector(".monaco-editor[data-uri] .view-line")
-            self.page.locator(".editor-instance .monaco-editor .view-lines").first.click()
+            try:
+                self.status_item.wait_for(timeout=PATIENCE_S * (1000 if is_last else 300))
+                break
+            except NotInTimeError:
+                if is_last:
+                    raise
+            warnings.warn(
+                f"{self._name}: the window came without its extension host, and is loaded again", stacklevel=3
+            )
+            self.page.reload(wait_until="domcontentloaded")
+        self.page.locator(".editor-instance .monaco-editor .view-lines").first.click()
 
     def close(self) -> None:
         """Close the window."""
@@ -217,15 +254,43 @@ class Workbench:
         wait_for(lambda: title in (first.text_content() or ""), f"the palette offers {title!r}")
         self.press("Enter")
 
+    def open(self, path: str) -> None:
+        """Open a file of the folder by what the user types to find it."""
+        self.press("Control+p")
+        box = self.page.locator(".quick-input-widget input[type=text]")
+        box.fill(path)
+        name = path.rpartition("/")[2]
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.click()
+        self.page.locator(".tab.active", has_text=name).wait_for()
+
+    def statistics(self) -> str:
+        """What the command for statistics says."""
+        self.run("Kodopis: Show Statistics")
+        box = self.page.locator(".monaco-dialog-box")
+        box.wait_for()
+        self.shoot("statistics")
+        text = _plain(box.text_content() or "")
+        self.press("Escape")
+        box.wait_for(state="detached")
+        return text
+
     def ghost(self) -> str:
         """The ghost text on screen: what is after the cursor, and the lines below it."""
-        first = self.page.locator(".editor-instance .view-line [class*=ghost-text-decoration]").all_text_contents()
-        more = self.page.locator(".editor-instance .suggest-preview-text .view-line").all_text_contents()
+        first = self.page.locator(".monaco-editor .view-line [class*=ghost-text-decoration]").all_text_contents()
+        more = self.page.locator(".monaco-editor .suggest-preview-text .view-line").all_text_contents()
         return _plain("\n".join(["".join(first), *more])) if first or more else ""
 
     def wait_for_ghost(self, wanted: str) -> str:
         """Wait until the ghost text holds something; gives all of it."""
         return wait_for(lambda: text if wanted in (text := self.ghost()) else "", f"ghost text with {wanted!r}")
+
+    def wait_for_other_ghost(self, before: str) -> str:
+        """Wait until there is another ghost text; gives it."""
+        return wait_for(lambda: text if (text := self.ghost()) != before else "", "other ghost text", self.ghost)
+
+    def wait_for_ghost_left(self, text: str) -> None:
+        """Wait until the ghost text is this and no more."""
+        wait_for(lambda: self.ghost().strip() == text.strip(), f"{text!r} left", self.ghost)
 
     def wait_for_no_ghost(self) -> None:
         """Wait until there is no ghost text."""
@@ -245,11 +310,13 @@ class Workbench:
         """What our status bar item says."""
         return _plain(self.status_item.text_content() or "") if self.status_item.count() else ""
 
-    def wait_for_status(self, pattern: str) -> str:
+    def wait_for_status(self, pattern: str, patience_s: float = PATIENCE_S) -> str:
         """Wait until the status matches; gives it."""
-        return wait_for(
-            lambda: text if re.search(pattern, text := self.status()) else "", f"status {pattern!r}", self.status
-        )
+
+        def find() -> str:
+            return text if re.search(pattern, text := self.status()) else ""
+
+        return wait_for(find, f"status {pattern!r}", self.status, patience_s)
 
     def notices(self) -> list[str]:
         """Messages on screen."""
@@ -262,6 +329,10 @@ class Workbench:
             return next((text for text in self.notices() if re.search(pattern, text)), "")
 
         return wait_for(find, f"message {pattern!r}", self.notices, patience_s)
+
+    def buttons(self) -> list[str]:
+        """Titles of the buttons of the messages on screen."""
+        return self.page.locator(".notification-list-item .monaco-button").all_text_contents()
 
     def click_button(self, title: str) -> None:
         """Press a button of a message or dialog."""
@@ -298,6 +369,14 @@ class Workbench:
         return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
 
 
+def install_extension(folder: Path, data: Path) -> Path:
+    """Install the vsix that was built, as a user does, into a folder of extensions; gives the folder."""
+    [vsix] = EXTENSION.glob("*.vsix")
+    command = [setup.node(), str(setup.entry()), "--extensions-dir", str(folder), "--user-data-dir", str(data)]
+    subprocess.run([*command, "--install-extension", str(vsix)], check=True)
+    return folder
+
+
 def wait_for(
     probe: Callable[[], T], what: str, seen: Callable[[], object] | None = None, patience_s: float = PATIENCE_S
 ) -> T:
@@ -306,8 +385,21 @@ def wait_for(
     while time.monotonic() < end:
         if found := probe():
             return found
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"waited in vain: {what}" + (f"; there was {seen()!r}" if seen else ""))
+
+
+def processes(world: World, module: str) -> list[psutil.Process]:
+    """The server's or the engine's processes of this world."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command, environment = process.cmdline(), process.environ()
+        except psutil.Error:
+            continue
+        if module in command and environment.get("KODOPIS_HOME") == str(world.home):
+            found.append(process)
+    return found
 
 
 def scripted(path: Path, answers: str) -> dict[str, Any]:

@@ -75,9 +75,27 @@ def test_fim_puts_the_end_of_the_line_before_the_suffix() -> None:
 @pytest.mark.parametrize("name", ["chatml-prefill", "zephyr-prefill"])
 def test_prefilled_prompts_share_everything_before_the_file(name: str) -> None:
     first = render_code(name, replace(REQUEST, indent=""))
-    second = render_code(name, CodeRequest(instruction="другое", prefix="import os\n", suffix="x\n"))
+    second = render_code(name, CodeRequest(instruction="другое", prefix="import os\n", suffix=REQUEST.suffix))
     assert first.text.removesuffix(REQUEST.prefix) == second.text.removesuffix("import os\n")
     assert first.family == second.family == name
+
+
+@pytest.mark.parametrize("name", ["chatml-prefill", "zephyr-prefill"])
+def test_prefilled_prompts_show_what_stands_below_and_no_empty_block(name: str) -> None:
+    shown = render_code(name, replace(REQUEST, suffix="\n\nprint(total)\n\n")).text
+    assert "```python\nprint(total)\n```\n" in shown
+    assert shown.index("print(total)") < shown.index(REQUEST.prefix)
+    for empty in ("", "\n", "  \n"):
+        assert render_code(name, replace(REQUEST, suffix=empty)).text.count("```") == 1
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("indent", ["", "    ", "\t"])
+def test_the_answer_goes_on_from_its_known_start(name: str, indent: str) -> None:
+    prompt = render_code(name, replace(REQUEST, indent=indent, start="adults ="))
+    end = indent + "adults ="
+    assert prompt.answer_head.endswith(end)
+    assert prompt.text.endswith(end) or (name == "qwen-fim" and f"{end}<|fim_suffix|>" in prompt.text)
 
 
 @pytest.mark.parametrize("name", ["chatml", "zephyr"])

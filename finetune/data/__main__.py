@@ -1,0 +1,35 @@
+"""Work on data outside a run.
+
+python -m finetune.data index …         build the index of benchmarks anew, from what lies on this machine
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from finetune.data import index
+from models.errors import ModelError
+
+_COMMANDS = {"index": (index.add_arguments, index.build)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 0, or 1 after one sentence about what is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m finetune.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (add_arguments, _) in _COMMANDS.items():
+        add_arguments(commands.add_parser(name))
+    options = parser.parse_args(arguments)
+    try:
+        return _COMMANDS[options.command][1](options)
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

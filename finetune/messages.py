@@ -97,6 +97,22 @@ BREAKS_TEMPLATE = Message(
     ru="Строка {row} в {path} ломает шаблон {template}: {reason}; исправьте её или удалите.",
     en="Row {row} of {path} breaks the template {template}: {reason}; correct or delete it.",
 )
+DATA_DROPPED = Message(
+    ru="{path}: отброшено {count} из {total} строк ({reasons}); причина каждой в {file}.",
+    en="{path}: {count} of {total} rows dropped ({reasons}); the reason of each is in {file}.",
+)
+NONCOMMERCIAL = Message(
+    ru="Набор {path} под лицензией {licence}, только для некоммерческого использования; уберите его из data.sources "
+    "или добавьте --allow-noncommercial.",
+    en="The set {path} is licensed {licence}, for non-commercial use only; remove it from data.sources, or add "
+    "--allow-noncommercial.",
+)
+LICENCE_UNKNOWN = Message(
+    ru="Лицензия набора {path} неизвестна ({licence}); выясните её и впишите в sources.licence, прежде чем публиковать "
+    "модель.",
+    en="The licence of {path} is not known ({licence}); find it out and write it into sources.licence before you "
+    "publish the model.",
+)
 TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",

@@ -95,7 +95,7 @@ async def make_plan(
     if located is None:
         return None
     asked, insertion = located
-    kind = kind or ("fim" if asked is None and "fim" in served.formats else "code")
+    kind = kind or _kind_of(served, asked)
     name = served.format_for(kind)
     n_task = await _tokens_of_task(served, question.source, asked, insertion) if asked else 0
     n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm, n_least=int(n_task * _TASK_SHARE))
@@ -115,6 +115,11 @@ async def make_plan(
     request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start)
     prompt = render_code(name, request)
     return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
+
+
+def _kind_of(served: Served, asked: Instruction | None) -> Kind:
+    kind: Kind = "fim" if asked is None else "docstring" if asked.kind == "docstring" else "code"
+    return kind if kind in served.formats else "code"
 
 
 async def _tokens_of_task(served: Served, source: Source, asked: Instruction, insertion: Insertion) -> int:

@@ -113,6 +113,19 @@ LICENCE_UNKNOWN = Message(
     en="The licence of {path} is not known ({licence}); find it out and write it into sources.licence before you "
     "publish the model.",
 )
+MINE_MISSING = Message(
+    ru="Папки {path} нет; укажите папку с кодом на Python.", en="There is no folder {path}; give one with Python code."
+)
+MINE_EMPTY = Message(
+    ru="В {path} не нашлось ни одной пары «задание и код» (файлов {files}, строк {lines}); нужны комментарии или "
+    "docstring на русском.",
+    en="No pair of task and code was found in {path} ({files} files, {lines} lines); it needs Russian comments or "
+    "docstrings.",
+)
+MINE_DONE = Message(
+    ru="{out}: {pairs} пар из {files} файлов, {rate} на 1000 строк; лицензии: {licences}.",
+    en="{out}: {pairs} pairs from {files} files, {rate} per 1,000 lines; licences: {licences}.",
+)
 TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",

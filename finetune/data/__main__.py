@@ -1,6 +1,7 @@
 """Work on data outside a run.
 
-python -m finetune.data index …         build the index of benchmarks anew, from what lies on this machine
+python -m finetune.data mine FOLDER     pairs of Russian instruction and code, from anybody's own code
+python -m finetune.data index           build the index of benchmarks anew, from what lies on this machine
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from finetune.data import index
+from finetune.data.mining import mine
 from models.errors import ModelError
 
-_COMMANDS = {"index": (index.add_arguments, index.build)}
+_COMMANDS = {"index": (index.add_arguments, index.build), "mine": (mine.add_arguments, mine.run)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -126,6 +126,12 @@ MINE_DONE = Message(
     ru="{out}: {pairs} пар из {files} файлов, {rate} на 1000 строк; лицензии: {licences}.",
     en="{out}: {pairs} pairs from {files} files, {rate} per 1,000 lines; licences: {licences}.",
 )
+ENDPOINT_FAILED = Message(
+    ru="Сервер {endpoint} не ответил как нужно ({reason}); проверьте его и запустите команду снова: готовое сохранено.",
+    en="The server {endpoint} did not answer as it should ({reason}); check it and run the command again: what is "
+    "finished is kept.",
+)
+WRITTEN = Message(ru="{out}: строк {count}.", en="{out}: {count} rows.")
 TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",

@@ -16,12 +16,12 @@ _BLANKS = re.compile(r"\n{4,}")
 def clean(text: str) -> str:
     """A text of any set as Markdown."""
     text = _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = unicodedata.normalize("NFC", text).replace("\u00a0", " ")
+    text = unicodedata.normalize("NFC", text)
     if is_html(text):
         text = _as_markdown(text)
     elif _ENTITY.search(text):
         text = "".join(part if part.startswith("```") else html.unescape(part) for part in _FENCED.split(text))
-    return _BLANKS.sub("\n\n\n", text).strip("\n")
+    return _BLANKS.sub("\n\n\n", text.replace("\u00a0", " ")).strip("\n")
 
 
 def is_html(text: str) -> bool:

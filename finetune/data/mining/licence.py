@@ -16,7 +16,7 @@ _TEXTS = (
     ("MPL-2.0", re.compile(r"Mozilla Public License", re.IGNORECASE)),
     ("MIT", re.compile(r"\bMIT\b|Permission is hereby granted, free of charge", re.IGNORECASE)),
     ("BSD", re.compile(r"\bBSD\b|Redistribution and use in source and binary forms", re.IGNORECASE)),
-    ("Unlicense", re.compile(r"free and unencumbered software", re.IGNORECASE)),
+    ("Unlicense", re.compile(r"free and unencumbered software|\bunlicen[sc]e\b", re.IGNORECASE)),
 )
 _FILES = re.compile(r"(?:licen[sc]e|copying)(?:[.-].*)?$", re.IGNORECASE)
 

@@ -61,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", default=DEFAULT_RECIPE, help=f"a YAML file, or {', '.join(known_recipes())}")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--allow-noncommercial",
+        dest="overrides",
+        action="append_const",
+        const="data.allow_noncommercial=true",
+        help="take sets whose licence forbids commercial use",
+    )
     parser.add_argument("--fresh", action="store_true", help="put unfinished training aside and start anew")
     parser.add_argument("--gpu", default="a100", help="plan: t4, rtx3090, rtx4090, a100, h100 or h200")
     parser.add_argument("--row", type=int, default=1, help="inspect: which training example")

@@ -93,6 +93,41 @@ BREAKS_TEMPLATE = Message(
     ru="Строка {row} в {path} ломает шаблон {template}: {reason}; исправьте её или удалите.",
     en="Row {row} of {path} breaks the template {template}: {reason}; correct or delete it.",
 )
+DATA_DROPPED = Message(
+    ru="{path}: отброшено {count} из {total} строк ({reasons}); причина каждой в {file}.",
+    en="{path}: {count} of {total} rows dropped ({reasons}); the reason of each is in {file}.",
+)
+NONCOMMERCIAL = Message(
+    ru="Набор {path} под лицензией {licence}, только для некоммерческого использования; уберите его из data.sources "
+    "или добавьте --allow-noncommercial.",
+    en="The set {path} is licensed {licence}, for non-commercial use only; remove it from data.sources, or add "
+    "--allow-noncommercial.",
+)
+LICENCE_UNKNOWN = Message(
+    ru="Лицензия набора {path} неизвестна ({licence}); выясните её и впишите в sources.licence, прежде чем публиковать "
+    "модель.",
+    en="The licence of {path} is not known ({licence}); find it out and write it into sources.licence before you "
+    "publish the model.",
+)
+MINE_MISSING = Message(
+    ru="Папки {path} нет; укажите папку с кодом на Python.", en="There is no folder {path}; give one with Python code."
+)
+MINE_EMPTY = Message(
+    ru="В {path} не нашлось ни одной пары «задание и код» (файлов {files}, строк {lines}); нужны комментарии или "
+    "docstring на русском.",
+    en="No pair of task and code was found in {path} ({files} files, {lines} lines); it needs Russian comments or "
+    "docstrings.",
+)
+MINE_DONE = Message(
+    ru="{out}: {pairs} пар из {files} файлов, {rate} на 1000 строк; лицензии: {licences}.",
+    en="{out}: {pairs} pairs from {files} files, {rate} per 1,000 lines; licences: {licences}.",
+)
+ENDPOINT_FAILED = Message(
+    ru="Сервер {endpoint} не ответил как нужно ({reason}); проверьте его и запустите команду снова: готовое сохранено.",
+    en="The server {endpoint} did not answer as it should ({reason}); check it and run the command again: what is "
+    "finished is kept.",
+)
+WRITTEN = Message(ru="{out}: строк {count}.", en="{out}: {count} rows.")
 TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",

@@ -51,13 +51,17 @@ class ModelSection:
 
 @dataclass(frozen=True)
 class Source:
-    """One prepared set: a JSONL or JSON file, or a hub id with `split`. `columns`: our name → the set's name."""
+    """One set: a JSONL or JSON file, a hub id with `split`, or `corpus`. `columns`: our name → the set's name.
+
+    `editing`: rows whose answer is one block of code are put into files, as the corpus's tasks are.
+    """
 
     path: str
     split: str = "train"
     columns: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     licence: str = "unknown"
+    editing: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class DataSection:
     """What is learned. `replay_fraction` is the share of training rows that come from `replay`.
 
     `budget_tokens` bounds the training set, prompts and replay included (0: all of it): every task comes once before
-    any comes twice, in another of its phrasings.
+    any comes twice, in another of its phrasings. `language`: that of instructions. Sets for non-commercial use are
+    refused unless `allow_noncommercial` (`--allow-noncommercial`).
     """
 
     sources: tuple[Source, ...]
@@ -75,6 +80,8 @@ class DataSection:
     test_rows: int = 64
     max_tokens: int = 1024
     budget_tokens: int = 0
+    language: Literal["any", "ru"] = "any"
+    allow_noncommercial: bool = False
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ async def build(
     suffix = await _suffix(source, insertion, instruction, budget, count)
     n_suffix = await count(suffix)
     ending = insertion.opening.replace("\r\n", "\n")
-    latest = insertion.line if instruction is None else min(insertion.line, instruction.first_line)
+    latest = insertion.line if instruction is None else min(insertion.line, instruction.begins_at)
     cells = _cells(earlier_cells, budget)
     ratio = max(density, 1 / ESTIMATE_SLACK)
     for anchor in _anchors(source, insertion.line, latest, budget):

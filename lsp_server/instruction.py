@@ -72,7 +72,10 @@ class Insertion:
 
 @dataclass(frozen=True)
 class Instruction:
-    """A text that asks for code. `text` is without comment marks; lines are 0-based and inclusive."""
+    """A text that asks for code. `text` is without comment marks; lines are 0-based and inclusive.
+
+    `header_line` is the header of the function or class whose docstring it is.
+    """
 
     text: str
     kind: Kind
@@ -82,6 +85,12 @@ class Instruction:
     place: Insertion
     expects: Expects
     raw: str = ""
+    header_line: int | None = None
+
+    @property
+    def begins_at(self) -> int:
+        """The first line that belongs to the task: whatever is left out of a prompt, it is not that."""
+        return self.first_line if self.header_line is None else self.header_line
 
 
 def find(source: Source, cursor: Place, *, automatic: bool, english: bool = False) -> Instruction | None:
@@ -257,6 +266,7 @@ def _from_docstring(source: Source, view: Window, cursor: Place, last: int) -> I
         place=Insertion(cursor.line, len(source.line(cursor.line)), indent, indent),
         expects="body" if around else "statement",
         raw=raw,
+        header_line=around[0].line if around else None,
     )
 
 

@@ -84,16 +84,17 @@ class Served:
             self.special_ids[segment.text] = await self.engine.tokenize(segment.text, parse_special=True)
         return self.special_ids[segment.text]
 
-    async def prompt_budget(self, max_tokens: int, *, is_warm: bool) -> int:
+    async def prompt_budget(self, max_tokens: int, *, is_warm: bool, n_least: int = 0) -> int:
         """Prompt tokens to spend: what the machine prefills in two seconds, more where a warm-up went before.
 
-        A remote server is taken to be fast enough for all that fits.
+        A remote server is taken to be fast enough for all that fits. `n_least`: what the task itself takes, however
+        slow the machine is.
         """
         room = max(self.n_ctx - max_tokens - _MARGIN_TOKENS, _LEAST_PROMPT_TOKENS)
         if self.is_remote:
             return room
         allowed = int(await self._prefill_speed() * (WARM_PREFILL_S if is_warm else COLD_PREFILL_S))
-        return max(min(room, allowed), _LEAST_PROMPT_TOKENS)
+        return min(room, max(allowed, n_least, _LEAST_PROMPT_TOKENS))
 
     async def _prefill_speed(self) -> float:
         """Tokens per second, asked of the engine now and then: a question on the way to each answer costs time."""

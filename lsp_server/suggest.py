@@ -25,6 +25,8 @@ from models.prompt import CodeRequest, Kind, Prompt, render_code
 SUFFIX_SHARE = 0.2
 MAX_SUFFIX_LINES = 16
 LONG_INSTRUCTION_CHARS = 400
+_MAX_TASK_TOKENS = 1_000
+_TASK_SHARE = 2.3  # room for its second telling in a conversation, for the code below, for what is above
 _VARIANT_TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
 
 
@@ -93,9 +95,10 @@ async def make_plan(
     if located is None:
         return None
     asked, insertion = located
-    kind = kind or ("fim" if asked is None and "fim" in served.formats else "code")
+    kind = kind or _kind_of(served, asked)
     name = served.format_for(kind)
-    n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm)
+    n_task = await _tokens_of_task(served, question.source, asked, insertion) if asked else 0
+    n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm, n_least=int(n_task * _TASK_SHARE))
     n_suffix = int(n_prompt * SUFFIX_SHARE)
     text, n_extra = await _fitting(served, asked.text if asked else "", n_prompt // 3)
     seen = await context.build(
@@ -112,6 +115,20 @@ async def make_plan(
     request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start)
     prompt = render_code(name, request)
     return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
+
+
+def _kind_of(served: Served, asked: Instruction | None) -> Kind:
+    kind: Kind = "fim" if asked is None else "docstring" if asked.kind == "docstring" else "code"
+    return kind if kind in served.formats else "code"
+
+
+async def _tokens_of_task(served: Served, source: Source, asked: Instruction, insertion: Insertion) -> int:
+    """How many prompt tokens the task alone takes: a docstring with its function's header, a long comment."""
+    lines = (source.line(number) + "\n" for number in range(asked.begins_at, insertion.line))
+    text = "".join(lines)
+    if len(text) < LONG_INSTRUCTION_CHARS or not served.can_tokenize:
+        return min(context.estimate_tokens(text), _MAX_TASK_TOKENS)
+    return min(len(await served.tokenize(text)), _MAX_TASK_TOKENS)
 
 
 async def _fitting(served: Served, text: str, max_tokens: int) -> tuple[str, int]:

@@ -16,8 +16,9 @@ from typing import Literal
 from models.errors import ModelError
 from models.messages import UNKNOWN_FORMAT
 
-Kind = Literal["code", "fim", "chat"]
-"""What a request wants: code for an instruction, completion of ordinary code, or an answer in words."""
+Kind = Literal["code", "docstring", "fim", "chat"]
+"""What a request wants: code for an instruction, the body of a function that its docstring describes (where a model
+does that best in another form), completion of ordinary code, or an answer in words."""
 
 Role = Literal["system", "user", "assistant"]
 
@@ -131,7 +132,7 @@ _CONTINUE = (
 
 
 def render_code(prompt_format: str, request: CodeRequest) -> Prompt:
-    """Render a request for code, kinds `code` and `fim`.
+    """Render a request for code, kinds `code`, `docstring` and `fim`.
 
     Raises:
         ModelError: `unknown-format` where no format of this name writes code.
@@ -226,16 +227,17 @@ _CODE_RENDERERS: Mapping[str, Callable[[str, CodeRequest], Prompt]] = MappingPro
     }
 )
 
+_IN_FILE = frozenset[Kind]({"code", "docstring", "fim"})
 FORMATS: Mapping[str, frozenset[Kind]] = MappingProxyType(
     {
         # The file up to the place, and nothing else; `-bos` for vocabularies whose models expect `<s>` first.
-        "prefix": frozenset[Kind]({"code", "fim"}),
-        "prefix-bos": frozenset[Kind]({"code", "fim"}),
-        "qwen-fim": frozenset[Kind]({"code", "fim"}),
-        "chatml": frozenset[Kind]({"code", "chat"}),
-        "zephyr": frozenset[Kind]({"code", "chat"}),
-        "chatml-prefill": frozenset[Kind]({"code", "fim"}),
-        "zephyr-prefill": frozenset[Kind]({"code", "fim"}),
+        "prefix": _IN_FILE,
+        "prefix-bos": _IN_FILE,
+        "qwen-fim": _IN_FILE,
+        "chatml": frozenset[Kind]({"code", "docstring", "chat"}),
+        "zephyr": frozenset[Kind]({"code", "docstring", "chat"}),
+        "chatml-prefill": _IN_FILE,
+        "zephyr-prefill": _IN_FILE,
     }
 )
 """Every prompt format and the kinds of request that it serves."""

@@ -66,6 +66,8 @@ def _show(report: Report, *, verbose: bool) -> int:
         problems.append(messages.MANY_ALIKE(rate=report.alike_rate, most=MOST_ALIKE))
     for line in [*(report.survivors if verbose else []), *problems]:
         print(line)
+    for name, ids in report.unchecked.items():
+        print(messages.NOT_INSTALLED(name=name, ids=", ".join(ids)))
     print(
         messages.SUMMARY(
             tasks=len(report.tasks),

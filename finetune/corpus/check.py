@@ -11,15 +11,13 @@ import json
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.evaluate import sandbox
-
 from . import messages, mutate, packages, phrasing, task_files
+from .running import passing, run_reference
 from .schema import Mistake, Task, load_all
 
 VERIFIED = "verified.json"
@@ -29,9 +27,6 @@ MOST_ALIKE = 0.05
 RUFF = [sys.executable, "-m", "ruff"]
 RUFF_OPTIONS = ["--isolated", "--target-version", "py311"]
 RUFF_RULES = "F,E7,E9,UP,B,C4,SIM"
-REFERENCE_TIMEOUT_S = 20.0
-MUTANT_TIMEOUT_S = 6.0
-IMPORT_TIMEOUT_S = 20.0  # more for programs that import large packages
 
 
 @dataclass(frozen=True)
@@ -114,24 +109,31 @@ def check(
     todo = [task for task in wanted if not packages.missing(task.requires)]
     survivors: list[str] = []
     wrong = {task.id for task in [*todo, *unverified(tasks, remembered)]}
+    found: dict[str, Verdict | None] = {}
     pool = ThreadPoolExecutor(jobs)
     try:
         for task, (verdict, notes) in zip(todo, pool.map(run_task, todo), strict=True):
-            remembered.pop(task.id, None)
+            found[task.id] = verdict
             if verdict is None:
                 mistakes.append(Mistake(task.path, task.line, messages.FAILS(id=task.id, error=notes[0])))
                 continue
             wrong.discard(task.id)
             survivors += notes
-            remembered[task.id] = verdict
             progress(f"{task.id}: {verdict.killed}/{verdict.mutants}")
     finally:  # an interrupted run keeps what it has verified
         pool.shutdown(cancel_futures=True)
+        remembered = _with(found, read_verified(directory))  # others may have verified other files meanwhile
         write_verified(directory, _still_there(remembered, directory, paths, tasks))
     verdicts = {task.id: remembered[task.id] for task in tasks if task.id not in wrong}
     mistakes += _weak_tests(tasks, verdicts)
     alike_rate, unchecked = phrasing.rate(tasks, pairs), _unchecked(wanted)
     return Report(tasks, mistakes, survivors, verdicts, len(todo), alike_rate, unchecked)
+
+
+def _with(found: dict[str, Verdict | None], verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
+    """The verdicts with what was found now; none for the tasks that failed."""
+    both = {**verdicts, **found}
+    return {key: verdict for key, verdict in both.items() if verdict is not None}
 
 
 def _unchecked(wanted: Iterable[Task]) -> dict[str, list[str]]:
@@ -154,27 +156,16 @@ def _still_there(
 
 def run_task(task: Task) -> tuple[Verdict | None, list[str]]:
     """Run the reference, then its mutants. No verdict where the reference fails; the notes then say why."""
-    outcome = _run(task, task.alone, REFERENCE_TIMEOUT_S)
+    outcome = run_reference(task)
     if not outcome.passed:
         return None, [outcome.error]
     made = mutate.mutants(task.alone)
     notes = [
         messages.SURVIVED(id=task.id, line=mutant.line, what=mutant.what)
-        for mutant in made
-        if _run(task, mutant.code, MUTANT_TIMEOUT_S).passed
+        for mutant, passed in zip(made, passing(task, [mutant.code for mutant in made]), strict=True)
+        if passed
     ]
     return Verdict(fingerprint(task), len(made), len(made) - len(notes)), notes
-
-
-def _run(task: Task, alone: str, timeout_s: float) -> sandbox.Outcome:
-    """Run the task's file with `alone` in the place of its code."""
-    code = textwrap.indent(alone, task.indent)
-    program = f"{task.context}\n{code}\n{task.suffix}\n{task.tests}"
-    if not task.requires:
-        return sandbox.run(program, timeout_s=timeout_s)
-    return sandbox.run(
-        packages.preamble() + program, timeout_s=timeout_s + IMPORT_TIMEOUT_S, memory_bytes=packages.MEMORY_BYTES
-    )
 
 
 def _alike_mistakes(pairs: Iterable[phrasing.Pair]) -> list[Mistake]:
@@ -209,7 +200,7 @@ def style_mistakes(tasks: list[Task]) -> list[Mistake]:
         code_dir.mkdir()
         whole_dir.mkdir()
         for name, task in by_name.items():
-            (code_dir / name).write_text(task.alone, encoding="utf-8")
+            (code_dir / name).write_text(_nested(task), encoding="utf-8")
             (whole_dir / name).write_text(f"{task.context}\n{task.code}\n{task.suffix}", encoding="utf-8")
         diff = _ruff("format", "--diff", *RUFF_OPTIONS, str(code_dir))
         for part in diff.split("--- ")[1:]:
@@ -222,6 +213,11 @@ def style_mistakes(tasks: list[Task]) -> list[Mistake]:
             text = f"{found['code']} {found['message']} ({found['location']['row']})"
             mistakes.append(Mistake(task.path, task.line, messages.LINT(id=task.id, text=text)))
     return mistakes
+
+
+def _nested(task: Task) -> str:
+    """The code at its own depth, inside classes, so that it is formatted as in its file."""
+    return "".join(f"{' ' * depth}class A:\n" for depth in range(0, len(task.indent), 4)) + task.code
 
 
 def _ruff(*arguments: str) -> str:

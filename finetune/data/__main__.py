@@ -1,6 +1,9 @@
 """Work on data outside a run.
 
-python -m finetune.data index …         build the index of benchmarks anew, from what lies on this machine
+python -m finetune.data mine FOLDER     pairs of Russian instruction and code, from anybody's own code
+python -m finetune.data translate SET   an English set into Russian, its code untouched
+python -m finetune.data replay          the base's own answers, to be learned with the rest
+python -m finetune.data index           build the index of benchmarks anew, from what lies on this machine
 """
 
 from __future__ import annotations
@@ -9,10 +12,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from finetune.data import index
+from finetune.data import index, replay, translate
+from finetune.data.mining import mine
 from models.errors import ModelError
 
-_COMMANDS = {"index": (index.add_arguments, index.build)}
+_COMMANDS = {
+    "mine": (mine.add_arguments, mine.run),
+    "translate": (translate.add_arguments, translate.run),
+    "replay": (replay.add_arguments, replay.run),
+    "index": (index.add_arguments, index.build),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

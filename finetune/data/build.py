@@ -9,24 +9,23 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from finetune.base import load_tokenizer, open_base
-from finetune.data.duplicates import Unit, find
 from finetune.data.editing.expand import expand
 from finetune.data.render import Rendered, Tokens, render, template_hash, tokenize
+from finetune.data.report import write_report
 from finetune.data.rows import Dropped, Row
-from finetune.data.sources import read_rows
-from finetune.data.split import clusters_of, split, within_budget
+from finetune.data.select import Selection, read_all, select
+from finetune.data.split import split, within_budget
 from finetune.errors import FinetuneError
-from finetune.messages import DATA_EMPTY
-from finetune.recipe import Recipe, Source
+from finetune.messages import DATA_DROPPED, DATA_EMPTY
+from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
 
 
@@ -66,21 +65,23 @@ def run(run: Run, folder: Path) -> None:
     """The stage.
 
     Raises:
-        FinetuneError: `data-missing`, `columns-missing`, `data-empty`, `not-json`, `hub-unreachable`, `too-few-rows`.
+        FinetuneError: `noncommercial`, `data-missing`, `columns-missing`, `data-empty`, `not-json`, `hub-unreachable`,
+            `too-few-rows`.
     """
     recipe = run.recipe
     data = recipe.data
     tokenizer = load_tokenizer(open_base(run))
-    dropped: list[Dropped] = []
-    rows = [row for source in data.sources for row in _read(source, dropped)]
-    rows, clusters = _without_duplicates(rows, dropped)
-    sides = split(rows, clusters, data.validation_rows, data.test_rows)
-    parts = {name: _examples(part, recipe, tokenizer, dropped) for name, part in sides.items()}
-    parts["train"] = _training(parts["train"], recipe, tokenizer, dropped)
+    made = select(data)
+    sides = split(made.rows, made.clusters, data.validation_rows, data.test_rows)
+    parts = {name: _examples(part, recipe, tokenizer, made.dropped) for name, part in sides.items()}
+    parts["train"] = _training(parts["train"], recipe, tokenizer, made.dropped)
     for name, examples in parts.items():
         _write_lines(folder / f"{name}.jsonl", (example.as_json() for example in examples))
-    _write_lines(folder / "dropped.jsonl", (asdict(one) for one in dropped))
-    write_json(folder / "summary.json", _summary(recipe, parts, dropped))
+    _write_lines(folder / "dropped.jsonl", (asdict(one) for one in made.dropped))
+    write_json(folder / "summary.json", _summary(recipe, parts, made))
+    write_report(run, folder)
+    for sentence in (*made.warnings, *_losses(made, run)):
+        print(sentence, file=sys.stderr)
 
 
 def read_split(run: Run, name: str) -> list[dict[str, Any]]:
@@ -89,41 +90,14 @@ def read_split(run: Run, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _read(source: Source, dropped: list[Dropped]) -> list[Row]:
-    kept: list[Row] = []
-    refused = 0
-    for row in tqdm(read_rows(source), desc=source.path, unit="row", leave=False):
-        if isinstance(row, Dropped):
-            dropped.append(row)
-            refused += 1
-        else:
-            kept.append(row)
-    if not kept:
-        raise FinetuneError("data-empty", DATA_EMPTY, path=source.path, dropped=refused)
-    return kept
-
-
-def _without_duplicates(rows: Sequence[Row], dropped: list[Dropped]) -> tuple[list[Row], list[str]]:
-    """The rows that repeat no other, and the name of each one's cluster.
-
-    A task of our corpus is compared once, by its code, and stays; a row of another source that repeats it goes.
-    """
-    firsts = list({row.group or index: index for index, row in reversed(list(enumerate(rows)))}.values())[::-1]
-    units = (Unit(_compared(rows[index]), kept=bool(rows[index].group)) for index in firsts)
-    found = find(tqdm(units, desc="duplicates", total=len(firsts), leave=False))
-    for number, other in sorted(found.same.items()):
-        row, like = rows[firsts[number]], rows[firsts[other]]
-        dropped.append(Dropped(row.source, row.number, f"near-duplicate of {like.source}:{like.number}"))
-    gone = {firsts[number] for number in found.same}
-    roots = {firsts[number]: firsts[root] for number, root in enumerate(found.cluster)}
-    clusters = clusters_of(rows, roots)
-    kept = [index for index in range(len(rows)) if index not in gone]
-    return [rows[index] for index in kept], [clusters[index] for index in kept]
-
-
-def _compared(row: Row) -> str:
-    """What a row is compared by; questions of our own corpus are all in the same words."""
-    return row.answer if row.group and not row.is_task else f"{row.instruction}\n{row.answer}"
+def _losses(made: Selection, run: Run) -> Iterator[str]:
+    """A sentence for each source that lost rows."""
+    file = run.folder("data") / "dropped.jsonl"
+    for path, total in made.read.items():
+        reasons = Counter(reason_kind(one.reason) for one in made.dropped if one.source == path)
+        if reasons:
+            listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+            yield DATA_DROPPED(path=path, count=reasons.total(), total=total, reasons=listed, file=file)
 
 
 def _examples(rows: Sequence[Row], recipe: Recipe, tokenizer: Any, dropped: list[Dropped]) -> list[Example]:
@@ -154,7 +128,7 @@ def _training(own: list[Example], recipe: Recipe, tokenizer: Any, dropped: list[
     if not data.replay or not data.replay_fraction:
         return within_budget(own, data.budget_tokens)
     own = within_budget(own, round(data.budget_tokens * (1 - data.replay_fraction)))
-    rows = _read(data.replay, dropped)
+    rows = read_all(data.replay, dropped)
     replay = _examples(rows, recipe, tokenizer, dropped)
     if not replay:
         raise FinetuneError("data-empty", DATA_EMPTY, path=data.replay.path, dropped=len(rows))
@@ -177,7 +151,7 @@ def _repeated(replay: Sequence[Example], n_own: int, recipe: Recipe, budget_toke
     return taken
 
 
-def _summary(recipe: Recipe, parts: dict[str, list[Example]], dropped: Sequence[Dropped]) -> dict[str, Any]:
+def _summary(recipe: Recipe, parts: dict[str, list[Example]], made: Selection) -> dict[str, Any]:
     examples = [example for part in parts.values() for example in part]
     return {
         "rows": {name: len(part) for name, part in parts.items()},
@@ -189,18 +163,16 @@ def _summary(recipe: Recipe, parts: dict[str, list[Example]], dropped: Sequence[
         "formats": dict(Counter(example.rendered.prompt_format for example in examples)),
         "template_hash": template_hash(recipe.model.prompt_format, recipe.model.chat_format),
         "licences": {source.path: source.licence for source in recipe.data.sources},
-        "dropped": dict(Counter(_kind_of(one.reason) for one in dropped)),
+        "read": dict(made.read),
+        "dropped": dict(Counter(reason_kind(one.reason) for one in made.dropped)),
     }
 
 
-def _kind_of(reason: str) -> str:
+def reason_kind(reason: str) -> str:
+    """A reason without what differs from row to row."""
     if reason.endswith(" tokens"):
         return "too long"
-    return (
-        reason.split(" of ", maxsplit=1)[0]
-        if reason.startswith("near-duplicate")
-        else reason.split(": ", maxsplit=1)[0]
-    )
+    return reason.partition(": ")[0].partition(" of ")[0] if not reason.startswith("leak") else reason
 
 
 def _write_lines(path: Path, items: Iterable[dict[str, Any]]) -> None:

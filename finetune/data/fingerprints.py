@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from finetune.data.structure import number, structure_of
+
 _SALT = "kodopis decontamination 1"
 _HASH_CHARS = 16
 LEAST_NODES = 8
@@ -53,15 +55,16 @@ def fingerprint(texts: Iterable[str]) -> Fingerprint:
         literals |= literals_in(text)
         examples |= examples_in(text)
         for tree in _programs(text):
-            examples |= _asserted(tree)
-            for node in ast.walk(tree):
-                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    names.add(name_hash(node.name))
-                    body = _plain_body(node)
-                    statements |= _statements(body)
-                    if sum(_size(one) for one in body) >= LEAST_NODES:
-                        functions.add(_hash(_dump(body)))
-            statements |= _statements(tree.body)
+            nodes = list(ast.walk(tree))
+            examples |= _asserted(nodes)
+            structure = structure_of(nodes)
+            names.update(map(name_hash, structure.names))
+            functions.update(_hash(shape.text) for shape in structure.functions if shape.size >= LEAST_NODES)
+            statements.update(
+                (_hash(f"statement {shape.text}"), shape.size)
+                for shape in structure.statements
+                if shape.size >= LEAST_NODES // 2
+            )
     return Fingerprint(frozenset(names), frozenset(functions), statements, examples, frozenset(literals))
 
 
@@ -94,18 +97,18 @@ def examples_in(text: str) -> dict[str, int]:
     """Examples as people write them: `f(1, 2) → 3`, a doctest with its next line, `вход: 1, 2; выход: 3`."""
     lines = text.splitlines()
     found: dict[str, int] = {}
-    for number, line in enumerate(lines):
+    for place, line in enumerate(lines):
         if not _ATOM.search(line):
             continue
-        below = lines[number + 1] if ">>>" in line and number + 1 < len(lines) else ""
+        below = lines[place + 1] if ">>>" in line and place + 1 < len(lines) else ""
         found |= _example(_ATOM.findall(f"{line} {below}"))
     return found
 
 
-def _asserted(tree: ast.Module) -> dict[str, int]:
+def _asserted(nodes: Iterable[ast.AST]) -> dict[str, int]:
     """Examples in assertions, without their messages."""
     found: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assert):
             test = node.test
             ending = "" if isinstance(test, ast.Compare) else " False" if isinstance(test, ast.UnaryOp) else " True"
@@ -143,93 +146,6 @@ def _dedented(code: str) -> str:
     lines = [line for line in code.splitlines() if line.strip()]
     width = min((len(line) - len(line.lstrip()) for line in lines), default=0)
     return "\n".join(line[width:] for line in code.splitlines())
-
-
-def _plain_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
-    """A function's body without its docstring and its own examples, its arguments in front."""
-    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-    match body[-2:]:
-        case [ast.Assign([ast.Name(id=name)], value), ast.Return(ast.Name(id=returned))] if name == returned:
-            body = [*body[:-2], ast.Return(value)]
-    arguments = [ast.Expr(ast.Name(one.arg, ast.Store())) for one in (*node.args.posonlyargs, *node.args.args)]
-    return [*arguments, *body]
-
-
-def _statements(body: Iterable[ast.stmt]) -> dict[str, int]:
-    """Every statement by itself, a compound one without its body: `for`, `if` and `while` are their heads."""
-    found: dict[str, int] = {}
-    for statement in body:
-        for node in ast.walk(statement):
-            if not isinstance(node, ast.stmt) or isinstance(node, _NO_STATEMENTS):
-                continue
-            head = _head(node)
-            if _size(head) >= LEAST_NODES // 2:
-                found[_hash("statement " + _dump([head]))] = _size(head)
-    return found
-
-
-_NO_STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assert, ast.Expr, ast.Import, ast.ImportFrom)
-"""Definitions hold statements; assertions and doctests are examples."""
-
-
-def _head(node: ast.stmt) -> ast.AST:
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        return ast.Assign([node.target], node.iter)
-    if isinstance(node, (ast.While, ast.If)):
-        return ast.Expr(node.test)
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        return ast.Expr(ast.Tuple([item.context_expr for item in node.items], ast.Load()))
-    return ast.Pass() if isinstance(node, (ast.Try, ast.Match)) else node
-
-
-def _size(node: ast.AST) -> int:
-    return sum(not isinstance(one, (ast.expr_context, ast.operator, ast.cmpop)) for one in ast.walk(node))
-
-
-def _dump(nodes: Iterable[ast.AST]) -> str:
-    """The structure as text: own names numbered in order of appearance, words and annotations left out."""
-    nodes = list(nodes)
-    bound = {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)
-             and isinstance(one.ctx, ast.Store)}  # fmt: skip
-    bound |= {one.arg for node in nodes for one in ast.walk(node) if isinstance(one, ast.arg)}
-    return " ".join(_shape(node, bound, {}) for node in nodes) if len(nodes) == 1 else _shapes(nodes, bound)
-
-
-def _shapes(nodes: Iterable[ast.AST], bound: set[str]) -> str:
-    numbers: dict[str, int] = {}
-    return " ".join(_shape(node, bound, numbers) for node in nodes)
-
-
-def _shape(node: object, bound: set[str], numbers: dict[str, int]) -> str:
-    if isinstance(node, ast.Name):
-        # A name that is read and never bound here is a builtin, an import, or a variable of the lines above.
-        known = node.id not in bound and node.id in _BUILTINS
-        return node.id if known else f"v{numbers.setdefault(node.id, len(numbers))}"
-    if isinstance(node, ast.arg):
-        return f"v{numbers.setdefault(node.arg, len(numbers))}"
-    if isinstance(node, ast.Constant):
-        return "text" if isinstance(node.value, (str, bytes)) else _number(node.value)
-    if isinstance(node, ast.AugAssign):
-        node = ast.Assign([node.target], ast.BinOp(node.target, node.op, node.value))
-    if isinstance(node, ast.AnnAssign) and node.value is not None:
-        node = ast.Assign([node.target], node.value)
-    if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Gt, ast.GtE)) and len(node.ops) == 1:
-        turned: ast.cmpop = ast.Lt() if isinstance(node.ops[0], ast.Gt) else ast.LtE()
-        node = ast.Compare(node.comparators[0], [turned], [node.left])
-    if isinstance(node, list):
-        return "[" + " ".join(_shape(one, bound, numbers) for one in node) + "]"
-    if isinstance(node, ast.AST):
-        fields = (_shape(value, bound, numbers) for name, value in ast.iter_fields(node) if name not in _LEFT_OUT)
-        return f"({type(node).__name__} {' '.join(fields)})"
-    return str(node)
-
-
-_LEFT_OUT = frozenset({"annotation", "returns", "type_comment", "ctx", "kind", "type_params", "lineno"})
-_BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
-
-
-def _number(value: object) -> str:
-    return repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 
 def _literal_at(text: str, start: int) -> tuple[object, int] | None:
@@ -295,7 +211,7 @@ def _canonical(value: object) -> str:
         return "[" + ",".join(sorted(map(_canonical, value))) + "]"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(_canonical, value)) + "]"
-    return _number(value)
+    return number(value)
 
 
 def _is_plain(value: object) -> bool:

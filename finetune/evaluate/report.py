@@ -31,9 +31,13 @@ def write_report(run: Run, folder: Path) -> None:
         _answers_part(_read(folder, "answers")),
         _skipped_part(_read(folder, "skipped")),
     ]
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(run.recipe.name)}</title>'
-    page += f"<style>{_STYLE}</style>{''.join(parts)}</html>\n"
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    (folder / "report.html").write_text(page(run.recipe.name, parts), encoding="utf-8")
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """A whole HTML page from its parts."""
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+    return f"{head}<style>{_STYLE}</style>{''.join(parts)}</html>\n"
 
 
 def _read(folder: Path, name: str) -> Any:

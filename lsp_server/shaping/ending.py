@@ -90,7 +90,7 @@ class Ender:
 
     @property
     def _is_one_step_done(self) -> bool:
-        """Whether one thing was asked for, is there, and what comes next stands in the file already or was not asked."""
+        """Whether one thing was asked for and is there: what comes next stands in the file, or was not asked for."""
         return bool(self._seen) and self._asked.one_step and (self._goes_on or self._is_module)
 
     def _comment(self, line: Line) -> list[Line]:

@@ -16,6 +16,7 @@ from e2e.conftest import StartEditor
 from e2e.harness import AUTOMATIC, INVOKED, TestEditor
 from lsp_server import messages
 from lsp_server.engine.process import running_engines
+from models.catalog import user_catalog_path
 
 FUNCTION = "def add(a, b):\n    # сложи два числа и верни сумму\n    \n"
 SUM = {"match": "сложи", "text": "return a + b\n```\n"}
@@ -58,6 +59,20 @@ async def test_no_network(start: StartEditor) -> None:
     editor = await start(SUM, environment=offline)
     with pytest.raises(JsonRpcException, match="kodopis models add"):
         await editor.command("download", {"model": "qwen2.5-coder-0.5b"})
+    await lives_on(editor)
+
+
+async def test_no_space_for_a_model(start: StartEditor, home: Path) -> None:
+    entry = '[[model]]\nid = "huge"\ntitle = "Huge"\ndescription = {ru = "", en = ""}\nlicence = "MIT"\n'
+    entry += 'licence_url = "https://example.org/mit"\narchitecture = "qwen2"\nn_params = 1\nn_ctx_train = 1\n'
+    entry += 'prompt = {code = "prefix"}\n[[model.files]]\nname = "huge.gguf"\nsize_bytes = 1_000_000_000_000_000\n'
+    entry += f'sha256 = "{"0" * 64}"\n'
+    entry += 'parts = { package = "nobody-huge-part{n}", version = "1", count = 2, member = "*" }\n'
+    user_catalog_path(home).write_text(entry, encoding="utf-8")
+    editor = await start(SUM)
+    with pytest.raises(JsonRpcException, match="Мало места"):
+        await editor.command("download", {"model": "huge"})
+    assert not list((home / "models").glob("huge*.part*"))
     await lives_on(editor)
 
 

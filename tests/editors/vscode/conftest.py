@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from .workbench import (
     World,
     install_extension,
     scripted,
+    wait_for,
 )
 
 LONGEST = """def longest(words):
@@ -50,7 +52,7 @@ text = """
 longest(["кот", "собака"])  # 'собака'
 ```
 """
-delay_ms = 30
+delay_ms = 80
 
 [[answer]]
 match = "Исправь этот код"
@@ -157,6 +159,23 @@ def browser(workbench_ready: None) -> Iterator[Browser]:
 def world(extensions: Path, tmp_path: Path) -> World:
     """A home and a folder of its own for each test; tests set it up further before they start anything in it."""
     return World(root=tmp_path, extensions=extensions)
+
+
+@pytest.fixture
+def endpoint(world: World) -> Iterator[tuple[str, str]]:
+    """A model server that runs already: its address and its key."""
+    script, state = world.root / "ответы.toml", world.root / "endpoint.json"
+    script.write_text(ANSWERS, encoding="utf-8")
+    command = [sys.executable, "-m", "lsp_server.engine", "--scripted", str(script), "--state-file", str(state)]
+    process = subprocess.Popen(command)
+
+    def told() -> dict[str, object]:
+        return json.loads(state.read_text(encoding="utf-8")) if state.exists() else {}
+
+    found = wait_for(told, "the model server's address")
+    yield f"http://127.0.0.1:{found['port']}", str(found["token"])
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.editor
 
 def test_code_by_the_light_bulb(editor: OpenEditor) -> None:
     window, file = editor("# верни самую длинную строку списка\n")
-    window.press("ArrowUp", "Control+.")
+    window.press("ArrowUp")
+    window.page.locator(":is([class*=gutter-lightbulb], .lightBulbWidget):visible").first.wait_for()
+    window.press("Control+.")
     action = window.page.locator(
         ".action-widget .action-item, .action-widget .monaco-list-row", has_text="написать код"
     )

@@ -23,21 +23,21 @@ def passes(file: Path, check: str) -> None:
 
 def test_comment_becomes_code(editor: OpenEditor) -> None:
     window, file = editor()
-    window.type("# функция, которая возвращает самую длинную строку списка")
+    window.type("# функция, которая медленно складывает два числа")
     window.press("Enter")
     seen: list[str] = []
 
     def grown() -> bool:
         if (text := window.ghost()) and (not seen or text != seen[-1]):
             seen.append(text)
-        return bool(seen) and "return best" in seen[-1]
+        return bool(seen) and "return total" in seen[-1]
 
     wait_for(grown, "the whole answer", lambda: seen)
     assert len({len(text) for text in seen}) >= 2, seen
     window.shoot("grown")
     window.press("Tab")
-    window.save(file, "return best")
-    passes(file, "assert longest(['a', 'abc', 'ab']) == 'abc'")
+    window.save(file, "return total")
+    passes(file, "assert slow(1, 2) == 6")
     window.wait_for_no_ghost()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from finetune.corpus import __main__ as command
-from finetune.corpus import check
+from finetune.corpus import check, running
 from finetune.corpus.schema import load
 
 TASK = """\
@@ -137,6 +138,70 @@ def test_a_weak_corpus_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     weak = task("a", "1", "True").replace("def add(a, b):\n        return a + b", code).replace("add(", "sign(")
     assert command.main(["check", str(write(tmp_path, weak))]) == 1
     assert "at least 90% needed" in capsys.readouterr().out
+
+
+PLACED = """\
+- id: files-placed
+  phrasings: [пропусти пустые, пустые строки не нужны, без пустых строк, отсеять то где пусто]
+  context: |
+    def kept(lines):
+        found = []
+        for line in lines:
+  code: |2
+            if not line:
+                continue
+  suffix: |2
+            found.append(line)
+        return found
+  tests: |
+    assert kept(["", "да"]) == ["да"]
+"""
+
+
+def test_code_inside_a_function_is_run_with_what_stands_around_it(tmp_path: Path) -> None:
+    path = write(tmp_path, PLACED)
+    report = check.check([path])
+    assert report.mistakes == []
+    assert (report.killed, report.mutants) == (3, 3)
+    path.write_text(PLACED.replace("found.append(line)", "found.append(line.strip())"), encoding="utf-8")
+    assert check.check([path]).checked == 1
+
+
+def test_mutants_run_together_and_one_by_one_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (placed,), _ = load(write(tmp_path, PLACED))
+    codes = [
+        placed.alone,
+        "if line:\n    continue\n",
+        "exit()",
+        "import os\nos._exit(0)",
+        "print('[true]')\nif not line:\n    continue\n",
+    ]
+    expected = [True, False, False, False, True]
+    assert running.passing(placed, codes) == expected
+    monkeypatch.setattr(sys, "platform", "other")
+    assert running.passing(placed, codes) == expected
+
+
+PACKAGED = task("array", "2, 3", "5").replace("    def add", "    import numpy as np\n\n\n    def add")
+PACKAGED = PACKAGED.replace("a + b", "int(np.sum([a, b]))").replace("  phrasings:", "  requires: [numpy]\n  phrasings:")
+
+
+def test_required_packages_can_be_imported(tmp_path: Path) -> None:
+    pytest.importorskip("numpy", reason="numpy is not installed")
+    report = check.check([write(tmp_path, PACKAGED)])
+    assert report.mistakes == [] and report.checked == 1 and report.unchecked == {}
+
+
+def test_tasks_whose_package_is_missing_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    path = write(tmp_path, PACKAGED, PLACED)
+    report = check.check([path])
+    assert (report.checked, report.unchecked) == (1, {"numpy": ["files-array"]})
+    assert list(report.verdicts) == list(check.read_verified(tmp_path)) == ["files-placed"]
+    assert command.main(["check", str(path)]) == 0
+    assert "not checked, numpy is missing (pip install numpy): files-array" in capsys.readouterr().out
 
 
 def test_fingerprints_cover_what_is_run(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from lsp_server import instruction
 from lsp_server.needed import beginning
-from tests.unit.lsp_server.places import at_cursor
+
+from .places import at_cursor
 
 
 def begins(text: str, cells: tuple[str, ...] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -127,3 +128,15 @@ async def test_the_budget_follows_the_speed(served: Served) -> None:
 def test_a_plain_prompt_pulls_marks_apart() -> None:
     prompt = Prompt((Segment("<|im_start|>", is_special=True), Segment("x = '<|im_start|>'")), (), "")
     assert _plain(prompt) == "<|im_start|>x = '< |im_start|>'"
+
+
+async def test_a_long_task_is_seen_whole_however_slow_the_machine(served: Served) -> None:
+    served.speeds.append((time.monotonic(), 1.0))  # one token a second: the budget is the least there is
+    examples = "".join(f"    >>> total([{n}, {n}])  # число номер {n}\n    {n * 2}\n" for n in range(12))
+    header = f'def total(numbers):\n    """Сложи числа.\n\n{examples}    """\n    \n'
+    text = "import os\n" + "UNSEEN = os.sep\n" * 300 + header
+    plan = await make_plan(served, question(text, text.count("\n") - 1))
+    assert plan is not None
+    assert "def total(numbers):" in plan.context.prefix
+    assert ">>> total([11, 11])" in plan.context.prefix
+    assert plan.context.prefix.count("UNSEEN") < 300

@@ -1,0 +1,148 @@
+"""Pairs from real folders: what is taken, what is left out for privacy, licences, bad files."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("detect_secrets", reason="mining needs the extra finetune")
+pytest.importorskip("phonenumbers", reason="mining needs the extra finetune")
+
+from finetune.data.__main__ import main
+from finetune.data.mining.licence import licence_of
+from finetune.data.mining.pairs import pairs_in
+from finetune.data.mining.private import private_in
+from finetune.data.mining.words import asks
+from finetune.data.sources import read_rows
+from finetune.recipe import Source
+
+CODE = '''\
+import csv
+
+
+class Склад:
+    def total(self, rows):
+        """Складывает цены всех строк."""
+        result = 0
+        # складываем только оплаченные строки
+        for row in rows:
+            if row["paid"]:
+                result += row["price"]
+        # потому что заказчик просил копейки
+        result *= 100
+
+        return result
+
+
+# читаем таблицу и возвращаем строки словарями
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+'''
+
+
+def test_docstrings_and_comments_become_pairs() -> None:
+    pairs = list(pairs_in(CODE))
+    assert [(pair.kind, pair.instruction, pair.indent) for pair in pairs] == [
+        ("docstring", "Складывает цены всех строк.", "        "),
+        ("comment", "складываем только оплаченные строки", "        "),
+        ("comment", "читаем таблицу и возвращаем строки словарями", ""),
+    ]
+    assert pairs[1].completion.splitlines()[0] == "        for row in rows:"
+    assert pairs[1].completion.count("\n") == 3
+    for pair in pairs:
+        ast.parse(f"{pair.prefix}{pair.completion}{pair.suffix}")
+        assert f"{pair.prefix}{pair.completion}" in CODE
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["складываем цены", "Сортировка по дате", "удалить пустые строки", "создаёт папку для отчёта", "Проверь права"],
+)
+def test_words_of_action_ask(said: str) -> None:
+    assert asks(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "потому что иначе падает",
+        "TODO: переписать на asyncio",
+        "x = f(1)",
+        "------ настройки ------",
+        "почему тут ноль?",
+        "см. документацию API",
+        "если пусто, ничего не делаем",
+    ],
+)
+def test_remarks_do_not_ask(said: str) -> None:
+    assert not asks(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('token = "ghp_' + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8" + '"', "a secret"),
+        ('password = "' + "kT9vQ2xW" + '"', "a secret"),
+        ("# писать на ivan.petrov@yandex.ru", "an e-mail address"),
+        ("# звонить +7 916 123-45-67", "a telephone number"),
+        ("# сделал Иван Петров", "a person's name"),
+        ("# показать адрес user@example.com", None),
+        ("total = price * 12345678901", None),
+        ("# Список Заказов за день", None),
+    ],
+)
+def test_private_things_are_seen(text: str, reason: str | None) -> None:
+    assert private_in(text) == reason
+
+
+def test_a_folder_becomes_a_set_that_a_recipe_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = tmp_path / "наш проект"
+    (project / "venv").mkdir(parents=True)
+    (project / "LICENSE").write_text("MIT License\n\nPermission is hereby granted", encoding="utf-8")
+    (project / "склад.py").write_text(CODE, encoding="utf-8")
+    (project / "старый.py").write_bytes(("# -*- coding: cp1251 -*-\n" + CODE).encode("cp1251"))
+    (project / "битый.py").write_bytes("# читаем файл\n".encode("cp1251"))
+    (project / "python2.py").write_text("# печатаем ответ\nprint 1\n", encoding="utf-8")
+    (project / "тайна.py").write_text(f"{CODE}\n# почта: a.b@mail.ru\n", encoding="utf-8")
+    (project / "venv" / "чужой.py").write_text(CODE, encoding="utf-8")
+    out = tmp_path / "пары.jsonl"
+    assert main(["mine", str(project), "--out", str(out)]) == 0
+    report = json.loads((tmp_path / "пары.jsonl.report.json").read_text(encoding="utf-8"))
+    assert report["pairs"] == {"docstring": 1, "comment": 2}
+    assert report["licences"] == {"MIT": 4}
+    assert report["dropped"]["file not readable"] == 1
+    assert report["dropped"]["seen before"] >= 2
+    assert "MIT: 4" in capsys.readouterr().out
+    rows = list(read_rows(Source(str(out))))
+    assert [getattr(row, "prefix", None) is not None for row in rows] == [True] * 3
+
+
+@pytest.mark.parametrize("content", ["", "x = 1\n", "# an English remark\nx = 1\n"])
+def test_a_folder_without_russian_is_said_in_one_sentence(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.py").write_text(content, encoding="utf-8")
+    out = tmp_path / "pairs.jsonl"
+    out.write_text("what was there\n", encoding="utf-8")
+    assert main(["mine", str(tmp_path), "--out", str(out)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert out.read_text(encoding="utf-8") == "what was there\n"
+
+
+def test_a_missing_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mine", str(tmp_path / "нет")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_licences_are_read_from_metadata(tmp_path: Path) -> None:
+    assert licence_of(tmp_path) == "unknown"
+    (tmp_path / "pyproject.toml").write_text('[project]\nlicense = "Apache-2.0"\nname = "a"\n', encoding="utf-8")
+    assert licence_of(tmp_path) == "Apache-2.0"
+    (tmp_path / "a-1.dist-info").mkdir()
+    (tmp_path / "pyproject.toml").unlink()
+    (tmp_path / "a-1.dist-info" / "METADATA").write_text("Name: a\nLicense-Expression: MIT\n", encoding="utf-8")
+    assert licence_of(tmp_path) == "MIT"

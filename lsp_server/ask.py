@@ -11,9 +11,11 @@ from lsp_server.choice import choose, serve
 from lsp_server.document import Place, Source
 from lsp_server.errors import KodopisError
 from lsp_server.instruction import insertion_at
+from lsp_server.served import Served
 from lsp_server.settings import Settings
-from lsp_server.suggest import Answer, Question, make_plan
+from lsp_server.suggest import Answer, Question, make_plan, other_kind
 from lsp_server.workspace import split_lines
+from models.prompt import Kind
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,26 @@ async def ask(wish: Wish, settings: Settings) -> Told:
     source, cursor = _place(wish)
     served = await serve(choose(settings))
     try:
-        plan = await make_plan(served, Question(source, cursor, max_tokens=settings.max_tokens), is_warm=True)
-        assert plan is not None  # only automatic requests are refused
-        answer = Answer(plan)
-        async with aclosing(answer.stream(served)) as texts:
-            async for _ in texts:
-                pass
+        question = Question(source, cursor, max_tokens=settings.max_tokens)
+        answer = await _answered(served, question)
+        if (kind := other_kind(served, answer)) is not None:
+            answer = await _answered(served, question, kind)
     finally:
         await served.engine.close()
     if not answer.text.strip():
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     speed = (answer.n_tokens - 1) / answer.decode_ms * 1000 if answer.decode_ms else 0.0
     return Told(answer.text, answer.n_tokens, speed, answer.ttft_ms or 0.0, served.model_id)
+
+
+async def _answered(served: Served, question: Question, kind: Kind | None = None) -> Answer:
+    plan = await make_plan(served, question, is_warm=True, kind=kind)
+    assert plan is not None  # only automatic requests are refused
+    answer = Answer(plan)
+    async with aclosing(answer.stream(served)) as texts:
+        async for _ in texts:
+            pass
+    return answer
 
 
 def _place(wish: Wish) -> tuple[Source, Place]:

@@ -31,7 +31,7 @@ from models.store import Store
 SCRIPT_MARK = "scripted:"
 _Lora = Mapping[Kind, Sequence[LoraScale]]
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_SCRIPT_FORMATS: Mapping[Kind, str] = {"code": "chatml", "fim": "qwen-fim", "chat": "chatml"}
+_SCRIPT_FORMATS: Mapping[Kind, str] = {"code": "chatml", "docstring": "prefix", "fim": "qwen-fim", "chat": "chatml"}
 _UNKNOWN_FORMATS: Mapping[Kind, str] = {"code": "prefix", "fim": "prefix", "chat": "chatml"}
 
 

@@ -12,8 +12,9 @@ from lsp_server.errors import EngineError
 from lsp_server.instruction import Insertion, Instruction
 from lsp_server.offer import typed_since
 from lsp_server.served import Served
-from lsp_server.suggest import Answer, Question, make_plan
+from lsp_server.suggest import Answer, Question, make_plan, other_kind
 from lsp_server.workspace import LineDocument
+from models.prompt import Kind
 
 
 class Run:
@@ -38,6 +39,7 @@ class Run:
         self._is_warm = is_warm
         self._priority = priority
         self._task: asyncio.Task[None] | None = None
+        self._is_second = False
         self._typed: tuple[int, str | None] | None = None
 
     @property
@@ -104,13 +106,27 @@ class Run:
 
     async def _generate(self, served: Served) -> None:
         if self.answer is None:
-            plan = await make_plan(served, self.question, is_warm=self._is_warm, located=self._located)
-            if plan is None:
-                return
-            self.answer = Answer(plan, self._priority)
-            if self._priority is Priority.MANUAL:
-                self.answer.lift()
-        async with aclosing(self.answer.stream(served)) as texts:
+            self.answer = await self._begun(served)
+        if self.answer is None:
+            return
+        await self._stream(served, self.answer)
+        kind = None if self._is_second else other_kind(served, self.answer)
+        if kind is not None:
+            self._is_second = True
+            self.answer = await self._begun(served, kind) or self.answer
+            await self._stream(served, self.answer)
+
+    async def _begun(self, served: Served, kind: Kind | None = None) -> Answer | None:
+        plan = await make_plan(served, self.question, is_warm=self._is_warm, kind=kind, located=self._located)
+        if plan is None:
+            return None
+        answer = Answer(plan, self._priority)
+        if self._priority is Priority.MANUAL:
+            answer.lift()
+        return answer
+
+    async def _stream(self, served: Served, answer: Answer) -> None:
+        async with aclosing(answer.stream(served)) as texts:
             async for _ in texts:
                 self.on_growth()
 

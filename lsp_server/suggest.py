@@ -254,6 +254,17 @@ class Answer:
         self.is_done = True
 
 
+def other_kind(served: Served, answer: Answer) -> Kind | None:
+    """The kind of request to try next where an answer has come to nothing; None where no other form is known.
+
+    Greedy decoding would say the same again; in another form a model often answers what it left unanswered.
+    """
+    kind: Kind = "docstring" if answer.plan.kind == "code" else "code"
+    is_empty = answer.is_done and not answer.is_cut and not answer.text.strip()
+    is_other = served.formats.get(kind) not in (None, served.formats.get(answer.plan.kind))
+    return kind if is_empty and answer.plan.instruction is not None and is_other else None
+
+
 async def variants(served: Served, question: Question, count: int, *, is_warm: bool = False) -> AsyncGenerator[Answer]:
     """Up to `count` different answers, the greedy one first; fewer where the model has no more to say."""
     seen: set[str] = set()

@@ -27,6 +27,8 @@ LONG_LINE = 1_000
 
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d]\w*")
+_STUBS = frozenset({"pass", "..."})
+_STUB_ASKED = re.compile(r"\bpass\b|\.\.\.|заглушк|ничего не дела|\bstub|placeholder|do nothing", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -65,6 +67,7 @@ class Shaper:
         self._indenter = Indenter(insertion.indent, unit)
         self._ender = Ender(self._suffix(), names, instruction, around[0].kind if around else "module")
         self._check = SyntaxCheck(source, insertion)
+        self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
         self._scan = Scan()
         self._lines: list[str] = []
         self._n_sure = 0
@@ -163,7 +166,12 @@ class Shaper:
         lines = self._lines[:n_lines]
         if not lines or not lines[-1].strip() or lines[-1].lstrip().startswith("#"):
             return False
-        return self._check.adds_no_error(lines)
+        return not self._is_stub(lines) and self._check.adds_no_error(lines)
+
+    def _is_stub(self, lines: list[str]) -> bool:
+        """Whether the lines only hold the place of code: no answer to somebody who asked for it."""
+        code = (line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
+        return not self._may_be_stub and all(line in _STUBS for line in code)
 
     def _text(self, n_lines: int) -> str:
         if not n_lines or not self._lines[0].startswith(self._insertion.line_head):

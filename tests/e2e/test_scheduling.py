@@ -201,3 +201,15 @@ async def test_several_windows_share_one_engine(start: StartEditor) -> None:
 async def tokens(editor: TestEditor) -> int:
     """Tokens that the answers of this session cost."""
     return int((await editor.command("statistics"))["tokens"])
+
+
+@pytest.mark.parametrize("nothing", ["", "pass\n", "# TODO\n"])
+async def test_what_comes_to_nothing_is_asked_once_more_in_another_form(start: StartEditor, nothing: str) -> None:
+    as_conversation = {"match": "Задание: сложи", "text": nothing}
+    as_a_file = {"match": "сложи", "text": "    return a + b\n"}
+    editor = await start(as_conversation, as_a_file)
+    uri = editor.open(FUNCTION)
+    item = await editor.complete(uri, editor.end(uri, 2))
+    assert item is not None
+    assert item.insert_text == "    return a + b"
+    assert all(item.insert_text.startswith(str(partial["text"])) for partial in editor.partials)

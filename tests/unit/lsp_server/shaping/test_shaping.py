@@ -271,3 +271,10 @@ def test_line_of_a_later_block_below_is_no_end() -> None:
 def test_errors_elsewhere_do_not_silence_it(broken: str) -> None:
     assert shape(broken * 3 + SUM + broken, RESULT).text == RESULT
     assert shape(broken * 3 + SUM + broken, RESULT + "\n    x = (\n").text == RESULT
+
+
+@pytest.mark.parametrize("said", ["pass\n", "# потом\n    pass\n", "...\n"])
+def test_a_place_holder_is_no_answer(said: str) -> None:
+    assert shape(DOCSTRING, f"    {said}").text == ""
+    assert shape(ADD, f"def add(a, b):\n    {said}").text.startswith("def add")
+    assert shape("def f():\n    # заглушка\n    ‸\n", f"    {said}").text.endswith(said.strip().splitlines()[-1])

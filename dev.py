@@ -28,11 +28,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 EXTENSION = ROOT / "vscode-extension"
 NEOVIM = ROOT / "neovim-plugin"
 RUN_EXTRAS = "engine"
-CHECK_EXTRAS = "engine,dev"
-TEST_EXTRAS = "engine,dev,finetune"
-# Asked for by itself, before the extra: so pip takes the build that this machine's package index prefers (without a GPU
-# a CPU build, where there is one), and every checkout tests the same numbers.
-TORCH = "torch==2.13.0"
+TEST_EXTRAS = "engine,dev"
 
 
 def call(*command: str | Path, cwd: Path = ROOT) -> None:
@@ -56,10 +52,7 @@ def set_up(extras: str) -> None:
         return
     print("llama-cpp-python собирается из исходников: первый раз это несколько минут.", flush=True)
     print("llama-cpp-python is built from source: several minutes the first time.", flush=True)
-    install = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    if "finetune" in extras:
-        call(*install, TORCH)
-    call(*install, "--editable", f".[{extras}]")
+    call(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f".[{extras}]")
     stamp.write_text(wanted, encoding="utf-8")
 
 
@@ -112,7 +105,7 @@ def test(arguments: list[str]) -> None:
 
 def check(_: list[str]) -> None:
     """Format, lint, types: of Python, of the VS Code extension, of the Neovim plugin."""
-    set_up(CHECK_EXTRAS)
+    set_up(TEST_EXTRAS)
     call(PYTHON, "-m", "ruff", "format", "--check", ".")
     call(PYTHON, "-m", "ruff", "check", ".")
     call(PYTHON, "-m", "mypy")
@@ -123,14 +116,14 @@ def check(_: list[str]) -> None:
 
 def reformat(_: list[str]) -> None:
     """Rewrite files to the format that `check` wants."""
-    set_up(CHECK_EXTRAS)
+    set_up(TEST_EXTRAS)
     call(PYTHON, "-m", "ruff", "format", ".")
     call(PYTHON, "-m", "ruff", "check", "--fix", ".")
 
 
 def vsix(_: list[str]) -> None:
     """The VS Code extension as one file."""
-    set_up(CHECK_EXTRAS)
+    set_up(TEST_EXTRAS)
     npm_run(EXTENSION, "package")
 
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from workshop import Workshop
+
+_FOLDER = Path(__file__).parent
+_WITHOUT_TRAINING = ("test_sandbox.py",)
+_lacks_training = any(importlib.util.find_spec(package) is None for package in ("torch", "trl", "lm_eval"))
+collect_ignore = [
+    path.name for path in _FOLDER.glob("test_*.py") if _lacks_training and path.name not in _WITHOUT_TRAINING
+]
+
+
+def pytest_report_header() -> str:
+    """Say in one line what is left out."""
+    if not collect_ignore:
+        return "finetune: all tests"
+    return f"finetune: {len(collect_ignore)} test files skipped, training is an extra: pip install -e '.[finetune]'"
 
 
 def _write_lines(path: Path, rows: Sequence[dict[str, str]]) -> None:

@@ -9,18 +9,19 @@ python -m finetune.data index           build the index of benchmarks anew, from
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
-from finetune.data import index, replay, translate
-from finetune.data.mining import mine
+from finetune.errors import FinetuneError
+from finetune.messages import EXTRA_MISSING
 from models.errors import ModelError
 
 _COMMANDS = {
-    "mine": (mine.add_arguments, mine.run),
-    "translate": (translate.add_arguments, translate.run),
-    "replay": (replay.add_arguments, replay.run),
-    "index": (index.add_arguments, index.build),
+    "mine": "finetune.data.mining.mine",
+    "translate": "finetune.data.translate",
+    "replay": "finetune.data.replay",
+    "index": "finetune.data.index",
 }
 
 
@@ -29,15 +30,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m finetune.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, (add_arguments, _) in _COMMANDS.items():
-        add_arguments(commands.add_parser(name))
+    parser.add_argument("command", choices=_COMMANDS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="--help after a command shows its options")
     options = parser.parse_args(arguments)
     try:
-        return _COMMANDS[options.command][1](options)
+        return _perform(options.command, options.rest)
     except ModelError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _perform(name: str, arguments: Sequence[str]) -> int:
+    """Run one command; only its own libraries are imported."""
+    try:
+        command = importlib.import_module(_COMMANDS[name])
+    except ModuleNotFoundError as error:
+        raise FinetuneError("extra-missing", EXTRA_MISSING, name=error.name) from error
+    parser = argparse.ArgumentParser(
+        prog=f"python -m finetune.data {name}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    return int(command.run(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

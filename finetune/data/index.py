@@ -19,7 +19,7 @@ from typing import Any
 from finetune.data.contamination import INDEX, Index, Known, known_task, write_index
 
 
-def build(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """The command: returns the exit status."""
     known = list(Index.read(arguments.out).known) if arguments.out.exists() else []
     folder = os.environ.get("KODOPIS_EVAL_DATA")

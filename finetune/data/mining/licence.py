@@ -9,9 +9,9 @@ from pathlib import Path
 
 UNKNOWN = "unknown"
 _TEXTS = (
-    ("AGPL", re.compile(r"GNU AFFERO GENERAL PUBLIC", re.IGNORECASE)),
-    ("LGPL", re.compile(r"GNU LESSER GENERAL PUBLIC", re.IGNORECASE)),
-    ("GPL", re.compile(r"GNU GENERAL PUBLIC", re.IGNORECASE)),
+    ("AGPL", re.compile(r"GNU AFFERO GENERAL PUBLIC|\bAGPL", re.IGNORECASE)),
+    ("LGPL", re.compile(r"GNU LESSER GENERAL PUBLIC|\bLGPL", re.IGNORECASE)),
+    ("GPL", re.compile(r"GNU GENERAL PUBLIC|\bGPL", re.IGNORECASE)),
     ("Apache-2.0", re.compile(r"Apache(?: Software)? License|Apache-2", re.IGNORECASE)),
     ("MPL-2.0", re.compile(r"Mozilla Public License", re.IGNORECASE)),
     ("MIT", re.compile(r"\bMIT\b|Permission is hereby granted, free of charge", re.IGNORECASE)),

@@ -173,12 +173,15 @@ def _is_usable(said: str) -> bool:
 
 
 def _is_trivial(body: Sequence[ast.stmt]) -> bool:
-    """Nothing to learn: `pass`, `...`, a lone `raise NotImplementedError`, a bare import."""
+    """Nothing to learn: `pass`, `...`, a lone `raise NotImplementedError`, a bare import, a constant and its value."""
     if len(body) > 1:
         return all(isinstance(one, (ast.Import, ast.ImportFrom)) for one in body)
     (one,) = body
     if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
         return True
+    if isinstance(one, (ast.Assign, ast.AnnAssign)):
+        value = ast.walk(one.value) if one.value else ()
+        return not any(isinstance(node, (ast.Name, ast.Call)) for node in value)
     if isinstance(one, ast.Raise) and "NotImplemented" in ast.dump(one):
         return True
     return isinstance(one, (ast.Pass, ast.Import, ast.ImportFrom, ast.Continue, ast.Break))

@@ -19,6 +19,7 @@ from detect_secrets.settings import transient_settings
 _NOT_USED = frozenset({"Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"})
 _EMAIL = re.compile(r"[\w.+-]+@(?!example\.|localhost|test\.)[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 _EXAMPLE_EMAIL = re.compile(r"@(?:[\w-]+\.)?(?:example|test|localhost)\b", re.IGNORECASE)
+_DIGITS = re.compile(r"(?:\d\D{0,3}){10}")
 _WORD = re.compile(r"[А-ЯЁ][а-яё]+")
 _PLACEHOLDER = re.compile(r"(?:xxx|\*\*\*|\.\.\.|your|ваш|<|\{|example|changeme|test)", re.IGNORECASE)
 _NAME_SCORE = 0.4
@@ -26,15 +27,22 @@ _NAME_SCORE = 0.4
 
 def private_in(text: str) -> str | None:
     """What of that a text holds, or None."""
-    for line in text.splitlines():
-        if _has_secret(line):
-            return "a secret"
-    if any(not _EXAMPLE_EMAIL.search(match[0]) for match in _EMAIL.finditer(text)):
+    return next((found for line in text.splitlines() if (found := _private_in_line(line.strip()))), None)
+
+
+@lru_cache(maxsize=100_000)
+def _private_in_line(line: str) -> str | None:
+    """The same of one line: the lines above one pair stand above the next as well."""
+    if _has_secret(line):
+        return "a secret"
+    if any(not _EXAMPLE_EMAIL.search(match[0]) for match in _EMAIL.finditer(line)):
         return "an e-mail address"
-    if any(match.number.country_code == _RUSSIA or match.raw_string.startswith("+")
-           for match in phonenumbers.PhoneNumberMatcher(text, "RU")):  # fmt: skip
+    if _DIGITS.search(line) and any(
+        match.number.country_code == _RUSSIA or match.raw_string.startswith("+")
+        for match in phonenumbers.PhoneNumberMatcher(line, "RU")
+    ):
         return "a telephone number"
-    return "a person's name" if _has_name(text) else None
+    return "a person's name" if _has_name(line) else None
 
 
 _RUSSIA = 7

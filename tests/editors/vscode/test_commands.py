@@ -108,7 +108,7 @@ def test_restart_and_log(editor: OpenEditor, shared_server: CodeServer) -> None:
     wait_for(lambda: before not in processes(shared_server.world, "lsp_server"), "the server has ended")
     window.wait_for_status("ожидает|ответы")
     window.run("Kodopis: Show Log")
-    window.page.locator(".output-view-container .view-line", has_text="activated in").first.wait_for()
+    window.page.locator(".part.panel .view-line", has_text="activated").first.wait_for()
     window.shoot("log")
 
 

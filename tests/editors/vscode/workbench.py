@@ -56,6 +56,7 @@ _QUIET = {
     "workbench.reduceMotion": "on",
     "editor.fontSize": 15,
     "files.autoSave": "off",
+    "files.hotExit": "off",
     "git.enabled": False,
     "kodopis.timeBudgetMs": 0,
     "chat.commandCenter.enabled": False,

@@ -37,6 +37,11 @@ class Склад:
         return result
 
 
+class Flag:
+    # сообщение удалено
+    DELETED = 2**7
+
+
 # читаем таблицу и возвращаем строки словарями
 def read(path):
     with open(path, encoding="utf-8") as file:

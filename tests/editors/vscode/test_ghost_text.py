@@ -163,7 +163,7 @@ def test_variants(world: World, start_server: StartServer, open_window: OpenWind
 
 
 def test_folders_of_one_workspace(world: World, start_server: StartServer, open_window: OpenWindow) -> None:
-    files = [world.folder / name / "слова.py" for name in ("первый проект", "второй")]
+    files = [world.folder / "первый проект" / "слова.py", world.folder / "второй" / "строки.py"]
     for file in files:
         file.parent.mkdir(parents=True)
         file.write_text("", encoding="utf-8")
@@ -173,7 +173,7 @@ def test_folders_of_one_workspace(world: World, start_server: StartServer, open_
     window = open_window(start_server(scripted(world.root / "ответы.toml", ANSWERS)), files[0])
     for file in files:
         if file != files[0]:
-            window.open(f"{file.parent.name}/{file.name}")
+            window.open(file.name)
         window.type("# верни самую длинную строку\n")
         window.wait_for_ghost("return best")
         window.press("Tab")

@@ -214,7 +214,8 @@ def test_python_that_does_not_do(
 def test_no_python_at_all(world: World, file: Path, start_server: StartServer, open_window: OpenWindow) -> None:
     empty = world.root / "пусто"
     empty.mkdir()
-    world.environment["PATH"] = str(empty)
+    # as if started from a shell already: else VS Code takes PATH from the user's login shell
+    world.environment |= {"PATH": str(empty), "VSCODE_CLI": "1"}
     window = open_window(start_server({"kodopis.language": "ru"}), file)
     install(window)
     window.wait_for_notice("Python не найден")

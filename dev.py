@@ -28,7 +28,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 EXTENSION = ROOT / "vscode-extension"
 NEOVIM = ROOT / "neovim-plugin"
 RUN_EXTRAS = "engine"
-TEST_EXTRAS = "engine,dev"
+TEST_EXTRAS = "engine,data,dev"
 
 
 def call(*command: str | Path, cwd: Path = ROOT) -> None:

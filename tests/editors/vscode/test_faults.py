@@ -5,13 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-import threading
-import urllib.request
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import AF_INET
 
 import psutil
 import pytest
@@ -113,56 +107,17 @@ def test_endpoint_that_is_down(world: World, file: Path, start_server: StartServ
     assert box.input_value() == "http://127.0.0.1:9"
 
 
-@pytest.fixture
-def elsewhere(endpoint: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    """The model server by an address that is not loopback, as a team's machine has it: its address and its key."""
-    loopback, key = endpoint
-    addresses = [one.address for found in psutil.net_if_addrs().values() for one in found if one.family == AF_INET]
-    outer = next((address for address in addresses if not address.startswith("127.")), None)
-    if outer is None:
-        pytest.skip("needs a network interface besides loopback")
-    with ThreadingHTTPServer((outer, 0), forwarder(loopback)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{outer}:{server.server_port}", key
-        server.shutdown()
-
-
-def forwarder(target: str) -> type[BaseHTTPRequestHandler]:
-    """A handler that passes requests on, and their answers back as they come."""
-
-    class Forwarder(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._pass_on(None)
-
-        def do_POST(self) -> None:
-            self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
-
-        def _pass_on(self, body: bytes | None) -> None:
-            names = ("Authorization", "Content-Type")
-            headers = {name: self.headers[name] for name in names if name in self.headers}
-            with urllib.request.urlopen(urllib.request.Request(target + self.path, body, headers)) as answer:
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.headers["Content-Type"])
-                self.end_headers()
-                while piece := answer.read1():
-                    self.wfile.write(piece)
-
-    return Forwarder
-
-
-def test_server_elsewhere_is_asked_about_and_shown(
-    world: World, file: Path, elsewhere: tuple[str, str], start_server: StartServer, open_window: OpenWindow
+def test_server_elsewhere_is_asked_about_and_must_be_encrypted(
+    world: World, file: Path, start_server: StartServer, open_window: OpenWindow
 ) -> None:
-    address, key = elsewhere
-    world.environment |= {"KODOPIS_API_KEY": key, "NO_PROXY": "*", "no_proxy": "*"}
-    settings = {"kodopis.serverPython": sys.executable, "kodopis.endpoint": address, "kodopis.language": "ru"}
-    window = open_window(start_server(settings), file)
+    address = "http://192.0.2.7:8080"
+    window = open_window(start_server({**answering(world), "kodopis.endpoint": address}), file)
     window.type(f"{COMMENT}\n")
     assert address in window.wait_for_notice("Отправлять код")
     window.shoot("asked")
     window.click_button("Отправлять")
-    window.wait_for_ghost("return best")
-    window.wait_for_status("удалённый")
+    window.wait_for_notice("без https")
+    assert "Изменить адрес…" in window.buttons()
 
 
 def test_untrusted_folder_decides_nothing(

@@ -16,6 +16,7 @@ from lsp_server import consent, messages
 from lsp_server.choice import Choice, choose, serve
 from lsp_server.download import download
 from lsp_server.editor import Editor, Status
+from lsp_server.engine.client import require_secure
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import EngineProcess
 from lsp_server.errors import KodopisError
@@ -170,6 +171,7 @@ class Engines:
 
     async def _require_consent(self, choice: Choice, *, may_ask: bool) -> None:
         endpoint = choice.settings.endpoint
+        require_secure(endpoint)  # before anybody is asked about what will not be done
         if consent.is_allowed(endpoint):
             return
         if may_ask or endpoint not in self._asked:

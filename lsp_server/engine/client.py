@@ -161,7 +161,7 @@ async def connect_endpoint(url: str, api_key: str = "") -> HttpEngine | OpenAIEn
             `endpoint_unknown` where something listens that speaks neither API.
     """
     url = url.rstrip("/")
-    _require_secure(url)
+    require_secure(url)
     key = api_key or os.environ.get(API_KEY_VARIABLE, "")
     base = url.removesuffix("/v1")
     if (body := await _probe(base, "/props", key)) is not None and "default_generation_settings" in body:
@@ -184,7 +184,8 @@ async def _probe(url: str, path: str, key: str) -> Mapping[str, Any] | None:
         await transport.close()
 
 
-def _require_secure(url: str) -> None:
+def require_secure(url: str) -> None:
+    """Nothing goes to another machine unencrypted. Raises EngineError `endpoint_insecure`."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

@@ -113,6 +113,17 @@ async def test_nobody_answers_at_the_endpoint(start: StartEditor) -> None:
     await lives_on(editor)
 
 
+async def test_an_endpoint_that_is_not_encrypted_is_refused_before_anybody_is_asked(start: StartEditor) -> None:
+    editor = await start(SUM, settings={"endpoint": "http://192.0.2.1"})
+    uri = editor.open(FUNCTION)
+    assert await editor.complete(uri, editor.end(uri, 2), INVOKED) is None
+    (message,) = editor.shown
+    assert "http://192.0.2.1" in message
+    assert "https" in message
+    assert not editor.questions
+    await lives_on(editor)
+
+
 async def test_a_remote_endpoint_is_asked_for_once(start: StartEditor) -> None:
     editor = await start(SUM, settings={"endpoint": "https://192.0.2.1"})
     uri = editor.open(FUNCTION)

@@ -107,16 +107,13 @@ def test_endpoint_that_is_down(world: World, file: Path, start_server: StartServ
     assert box.input_value() == "http://127.0.0.1:9"
 
 
-def test_server_elsewhere_is_asked_about_and_must_be_encrypted(
+def test_server_elsewhere_must_be_encrypted(
     world: World, file: Path, start_server: StartServer, open_window: OpenWindow
 ) -> None:
     address = "http://192.0.2.7:8080"
     window = open_window(start_server({**answering(world), "kodopis.endpoint": address}), file)
     window.type(f"{COMMENT}\n")
-    assert address in window.wait_for_notice("Отправлять код")
-    window.shoot("asked")
-    window.click_button("Отправлять")
-    window.wait_for_notice("без https")
+    assert address in window.wait_for_notice("без https")
     assert "Изменить адрес…" in window.buttons()
 
 

@@ -26,6 +26,7 @@ Report = Callable[[int | None, str], None]
 """Percent (None: unknown) and a short text."""
 
 _CLIENT_ANSWER_S = 5.0
+_CATCH_UP_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Editor:
         self._wants: Mapping[str, Any] = {}
         self._capabilities = types.ClientCapabilities()
         self._said: set[str] = set()
-        self.status = Status()
+        self.status = self._told = Status()
+        self._catching_up: asyncio.TimerHandle | None = None
 
     def learn(self, capabilities: types.ClientCapabilities) -> None:
         """Note what the client can do, from `initialize`."""
@@ -118,8 +120,22 @@ class Editor:
         if status == self.status:
             return
         self.status = status
-        if self._wants.get("status") is True and not self._lags:
-            self._server.protocol.notify("kodopis/status", status.to_json())
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        """An editor that lags behind is told the latest status once it has caught up."""
+        if self._wants.get("status") is not True or self.status == self._told:
+            return
+        if self._lags:
+            if self._catching_up is None:
+                self._catching_up = asyncio.get_running_loop().call_later(_CATCH_UP_S, self._catch_up)
+            return
+        self._told = self.status
+        self._server.protocol.notify("kodopis/status", self.status.to_json())
+
+    def _catch_up(self) -> None:
+        self._catching_up = None
+        self._tell_status()
 
     def update_status(self, **changes: Any) -> None:
         """Change parts of the status."""

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,27 @@ def test_a_client_that_does_not_read(client: RawClient) -> None:
         client.request(number, LONG_NAME)
     numbers = {client.read().get("id") for _ in range(2000)}
     assert numbers == set(range(2000))
+    client.works()
+
+
+def test_a_client_that_catches_up_is_told_the_latest_status(client: RawClient, tmp_path: Path) -> None:
+    wants = {"experimental": {"kodopis": {"status": True}}}
+    options = {"kodopis": {"model": "no-such-model"}}
+    client.request("init", "initialize", {**CAPABILITIES, "capabilities": wants, "initializationOptions": options})
+    assert "result" in client.answer_to("init")
+    client.notify("initialized", {})
+    document = {"uri": "file:///a.py", "languageId": "python", "version": 1, "text": "# сложи два числа\n"}
+    client.notify("textDocument/didOpen", {"textDocument": document})
+    for number in range(2000):
+        client.request(number, LONG_NAME)
+    place = {"textDocument": {"uri": "file:///a.py"}, "position": {"line": 1, "character": 0}}
+    client.request("ask", "textDocument/inlineCompletion", {**place, "context": {"triggerKind": 1}})
+    deadline = time.monotonic() + WAIT_S
+    while "no-such-model" not in (tmp_path / "stderr.txt").read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline, "the error was not reported"
+        time.sleep(0.05)
+    while (message := client.read()).get("method") != "kodopis/status" or message["params"]["state"] != "error":
+        pass
     client.works()
 
 

@@ -44,7 +44,7 @@ class BareModel:
     @staticmethod
     async def of(model: str) -> BareModel:
         """Reach a model, starting its engine where none runs. Raises KodopisError or ModelError."""
-        return BareModel(await serve(choose(Settings(model=model))))
+        return BareModel(await serve(choose(Settings(model=model, adapter="none"))))
 
     @property
     def name(self) -> str:
@@ -80,7 +80,6 @@ class BareModel:
             prompt=await self._served.tokens(prompt),
             n_predict=MAX_TOKENS,
             stop=(*prompt.stop, *stop),
-            lora=self._served.lora.get("code", ()),
             family=prompt.family,
             document="by-hand",
         )

@@ -69,8 +69,9 @@ class DataSection:
     """What is learned. `replay_fraction` is the share of training rows that come from `replay`.
 
     `budget_tokens` bounds the training set, prompts and replay included (0: all of it): every task comes once before
-    any comes twice, in another of its phrasings. `language`: that of instructions. Sets for non-commercial use are
-    refused unless `allow_noncommercial` (`--allow-noncommercial`).
+    any comes twice, in another of its phrasings. `edits_only`: of the sources, only code for a place in a file is
+    learned and no conversation, for an adapter that the server leaves out where it is asked for words. `language`: that
+    of instructions. Sets for non-commercial use are refused unless `allow_noncommercial` (`--allow-noncommercial`).
     """
 
     sources: tuple[Source, ...]
@@ -80,6 +81,7 @@ class DataSection:
     test_rows: int = 64
     max_tokens: int = 1024
     budget_tokens: int = 0
+    edits_only: bool = False
     language: Literal["any", "ru"] = "any"
     allow_noncommercial: bool = False
 
@@ -187,7 +189,8 @@ def known_recipes() -> list[str]:
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> list[Recipe]:
-    """Read a recipe by name or file; a file with only `all_of` stands for several.
+    """Read a recipe by name or file; a file with only `all_of` stands for several, one with `extends` for another
+    recipe with changes.
 
     Raises:
         FinetuneError: `recipe-missing`, `recipe-unreadable`, `recipe-invalid` (every mistake in one message),
@@ -197,9 +200,25 @@ def load(name: str, overrides: Sequence[str] = ()) -> list[Recipe]:
     tree = _read(path, name)
     if set(tree) == {"all_of"} and isinstance(tree["all_of"], list):
         return [recipe for part in tree["all_of"] for recipe in load(str(part), overrides)]
+    if "extends" in tree:
+        tree = _extended(tree, path)
     for text in overrides:
         _override(tree, text)
     return [from_tree(tree, path.stem)]
+
+
+def _extended(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A recipe that says only in what it differs from another: sections are merged key by key."""
+    other = str(tree["extends"])
+    parent = path.parent / other if Path(other).suffix in (".yaml", ".yml") else RECIPES / f"{other}.yaml"
+    whole = _read(parent, other)
+    if "extends" in whole or "all_of" in whole:
+        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"extends {other}")
+    for key, value in tree.items():
+        if key != "extends":
+            is_section = isinstance(value, dict) and isinstance(whole.get(key), dict)
+            whole[key] = {**whole[key], **value} if is_section else value
+    return whole
 
 
 def from_tree(tree: Mapping[str, Any], name: str) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ async def ask(wish: Wish, settings: Settings) -> Told:
     """
     source, cursor = _place(wish)
     served = await serve(choose(settings))
+    if served.trouble:
+        print(served.trouble, file=sys.stderr)
     try:
         question = Question(source, cursor, max_tokens=settings.max_tokens)
         answer = await _answered(served, question)

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
@@ -21,10 +21,11 @@ from lsp_server.engine.client import connect_endpoint
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import EngineProcess, OnWait
 from lsp_server.engine.spec import EngineSpec
-from lsp_server.errors import KodopisError
+from lsp_server.errors import EngineError, KodopisError
 from lsp_server.served import Served
 from lsp_server.settings import Settings
-from models.catalog import Catalog, ModelEntry
+from models.catalog import AdapterEntry, Catalog, ModelEntry
+from models.errors import ModelError
 from models.prompt import FORMATS, Kind
 from models.store import Store
 
@@ -39,7 +40,9 @@ _UNKNOWN_FORMATS: Mapping[Kind, str] = {"code": "prefix", "fim": "prefix", "chat
 class Choice:
     """A model that was chosen, before anything is started. `spec` is None for an endpoint.
 
-    `missing` names what has to be fetched first. `scales` is the adapter's strength for each kind of request.
+    `missing` names what has to be fetched first. `scales` is the adapter's strength for each kind of request that it
+    acts on; `bare_formats` are the formats without it, None where nothing is asked without it. `trouble` is what is
+    wrong with the adapter that was meant: the base answers then.
     """
 
     settings: Settings
@@ -51,6 +54,8 @@ class Choice:
     missing: ModelEntry | None = None
     adapter_id: str = ""
     scales: Mapping[Kind, float] = field(default_factory=dict)
+    bare_formats: Mapping[Kind, str] | None = None
+    trouble: str = ""
 
     @property
     def is_remote(self) -> bool:
@@ -81,7 +86,7 @@ def choose(settings: Settings, home: Path | None = None) -> Choice:
     """Settle which model is meant. Reads the catalog and looks for files; starts nothing.
 
     Raises:
-        ModelError: an unknown model or adapter, or one that does not fit.
+        ModelError: an unknown model, or a catalog that cannot be read.
     """
     if settings.endpoint:
         known = Catalog.load(home=home).get(settings.model)
@@ -95,28 +100,55 @@ def choose(settings: Settings, home: Path | None = None) -> Choice:
     entry = catalog.resolve(settings.model)
     is_here = store.is_installed(entry)
     path = store.path(entry)
-    adapter = catalog.adapter(settings.adapter, entry, path if is_here else None)
-    scale = adapter.scale if adapter and settings.adapter_scale is None else settings.adapter_scale
-    return Choice(
+    bare = Choice(
         settings=settings,
         model_id=entry.id,
         title=entry.title,
         formats=_overridden(entry.prompt, settings),
-        spec=_spec(settings, model_path=path, adapters=(adapter.path,) if adapter else ()),
+        spec=_spec(settings, model_path=path),
         entry=entry,
         missing=None if is_here else entry,
-        adapter_id=adapter.id if adapter else "",
-        scales=_scales(1.0 if scale is None else scale, settings) if adapter else {},
+    )
+    try:
+        adapter = catalog.adapter(settings.adapter, entry, path if is_here else None)
+    except ModelError as error:
+        return replace(bare, trouble=str(error))
+    return _with_adapter(bare, adapter) if adapter else bare
+
+
+def without_adapter(choice: Choice, trouble: str) -> Choice:
+    """The same model without the adapter, and why."""
+    assert choice.entry is not None
+    assert choice.spec is not None
+    return replace(
+        choice,
+        formats=_overridden(choice.entry.prompt, choice.settings),
+        spec=replace(choice.spec, adapters=()),
+        adapter_id="",
+        scales={},
+        bare_formats=None,
+        trouble=trouble,
     )
 
 
 async def serve(choice: Choice, on_wait: OnWait | None = None, idle_timeout_s: float = 900.0) -> Served:
     """Reach the chosen model: connect, or start its engine and wait until it is loaded.
 
+    Where the engine refuses the adapter, its base is served, and `Served.trouble` says why.
+
     Raises:
         EngineError: why that is not possible.
         KodopisError: `model_not_installed`.
     """
+    try:
+        return await _serve(choice, on_wait, idle_timeout_s)
+    except EngineError as error:
+        if error.code != "adapter_damaged":
+            raise
+        return await _serve(without_adapter(choice, str(error)), on_wait, idle_timeout_s)
+
+
+async def _serve(choice: Choice, on_wait: OnWait | None, idle_timeout_s: float) -> Served:
     settings = choice.settings
     if choice.spec is None:
         engine = await connect_endpoint(settings.endpoint)
@@ -143,9 +175,19 @@ def _served(
         formats=formats,
         lora={kind: tuple(scales) for kind, scales in lora.items()},
         n_ctx=props.n_ctx or choice.settings.n_ctx,
+        bare_formats=choice.bare_formats,
         can_tokenize=props.can_tokenize,
         is_remote=choice.is_remote,
+        trouble=choice.trouble or _endpoint_trouble(choice, props),
     )
+
+
+def _endpoint_trouble(choice: Choice, props: EngineProps) -> str:
+    """A server elsewhere loads its adapters when it starts: one that the settings name cannot be sent to it."""
+    wanted = choice.settings.adapter
+    if choice.spec is not None or wanted in ("", "auto", "none") or props.adapters:
+        return ""
+    return messages.ENDPOINT_WITHOUT_ADAPTER(adapter=wanted, endpoint=choice.settings.endpoint)
 
 
 def identity(settings: Settings) -> str:
@@ -179,10 +221,26 @@ def _overridden(formats: Mapping[Kind, str], settings: Settings) -> Mapping[Kind
     return {**formats, **dict.fromkeys(FORMATS[own], own)}
 
 
-def _scales(scale: float, settings: Settings) -> Mapping[Kind, float]:
-    """Adapters are trained on code: unless the user set a scale, answers in words come from the bare model."""
-    in_words = 0.0 if settings.adapter_scale is None else scale
-    return {kind: in_words if kind == "chat" else scale for kind in _KINDS}
+def _with_adapter(bare: Choice, adapter: AdapterEntry) -> Choice:
+    """An adapter acts on what it was trained for, in the form of its training; the base alone answers all else.
+
+    A scale that the user sets acts on every request, for those who want to see what the adapter does to them.
+    """
+    settings = bare.settings
+    assert bare.entry is not None
+    assert bare.spec is not None
+    trained = tuple(adapter.prompt) or tuple(kind for kind in _KINDS if kind != "chat")
+    is_routed = settings.adapter_scale is None
+    scale = adapter.scale if settings.adapter_scale is None else settings.adapter_scale
+    formats = _overridden({**bare.entry.prompt, **(adapter.prompt if scale else {})}, settings)
+    return replace(
+        bare,
+        formats=formats,
+        spec=replace(bare.spec, adapters=(adapter.path,)),
+        adapter_id=adapter.id,
+        scales=dict.fromkeys(trained if is_routed else _KINDS, scale),
+        bare_formats=bare.formats if is_routed else None,
+    )
 
 
 def _entry_of(model_path: str) -> ModelEntry | None:

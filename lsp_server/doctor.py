@@ -57,8 +57,8 @@ class Findings:
             return messages.DOCTOR_NEXT_EXTRA()
         if not self.sha256:
             return messages.DOCTOR_NEXT_MODEL(id=self.choice.model_id)
-        if self.trouble:
-            return self.trouble
+        if trouble := self.trouble or self.choice.trouble:
+            return trouble
         if self.decode_tokens_per_s < _SLOW_TOKENS_PER_S:
             return messages.DOCTOR_NEXT_SLOW()
         return messages.DOCTOR_NEXT_NONE()

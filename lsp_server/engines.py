@@ -166,6 +166,8 @@ class Engines:
         if self._settings == choice.settings:
             self._served = served
             self._editor.set_status(Status("ready", served.title, served.is_remote))
+        if served.trouble:
+            self._editor.show_once(served.trouble)
         self._starting = None
         return served
 

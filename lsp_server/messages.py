@@ -185,6 +185,14 @@ PORT_TAKEN = Message(
     ru="Процесс модели не смог занять порт ({detail}): повторите запрос, он выберет другой.",
     en="The model's process could not get a port ({detail}): ask again, it will take another.",
 )
+ENGINE_ILLEGAL_INSTRUCTION = Message(
+    ru="llama.cpp собрана с командами, которых этот процессор не выполняет. Соберите её заново: CMAKE_ARGS="
+    '"-DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__" '
+    "pip install --force-reinstall --no-cache-dir llama-cpp-python",
+    en="llama.cpp was built with instructions that this processor does not carry out. Build it anew: CMAKE_ARGS="
+    '"-DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__" '
+    "pip install --force-reinstall --no-cache-dir llama-cpp-python",
+)
 ENGINE_START_FAILED = Message(
     ru="Процесс модели не запустился ({detail}): выполните kodopis doctor, он покажет причину.",
     en="The model's process did not start ({detail}): run kodopis doctor to see why.",
@@ -266,6 +274,10 @@ DOCTOR_FILE = Message(ru="  файл {path}\n  SHA-256 {sha256}", en="  file {pa
 DOCTOR_NO_FILE = Message(ru="  ещё не скачана", en="  not downloaded yet")
 DOCTOR_ADAPTER = Message(
     ru="Адаптер: {id}, сила {scale}, SHA-256 {sha256}", en="Adapter: {id}, scale {scale}, SHA-256 {sha256}"
+)
+ENDPOINT_WITHOUT_ADAPTER = Message(
+    ru="Сервер {endpoint} не загрузил адаптер {adapter}, отвечает его модель: адаптер даётся ему при запуске (--lora).",
+    en="The server {endpoint} has not loaded the adapter {adapter}, its model answers: give it at its start (--lora).",
 )
 DOCTOR_NO_ADAPTER = Message(ru="Адаптер: нет", en="Adapter: none")
 DOCTOR_SPEED = Message(

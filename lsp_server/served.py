@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from lsp_server import messages
@@ -28,7 +28,11 @@ _MARGIN_TOKENS = 96  # template, and differences between counting pieces and the
 
 @dataclass(frozen=True)
 class Served:
-    """One model behind one engine."""
+    """One model behind one engine.
+
+    `formats` and `lora` say, for each kind of request, how it is asked and which adapters act on it; `bare_formats`
+    how the model is asked without any. `trouble` is why an adapter that was wanted does not act.
+    """
 
     engine: Engine
     model_id: str
@@ -36,6 +40,8 @@ class Served:
     formats: Mapping[Kind, str]
     lora: Mapping[Kind, tuple[LoraScale, ...]]
     n_ctx: int
+    bare_formats: Mapping[Kind, str] | None = None
+    trouble: str = ""
     can_tokenize: bool = True
     is_remote: bool = False
     special_ids: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -52,6 +58,13 @@ class Served:
         if kind not in self.formats:
             raise EngineError("no_format", messages.NO_FORMAT_FOR_KIND, model=self.title, kind=kind)
         return self.formats[kind]
+
+    @property
+    def bare(self) -> Served:
+        """The same model without its adapters: what they were not trained for is best asked of their base."""
+        if self.bare_formats is None:
+            return self
+        return replace(self, formats=self.bare_formats, lora={}, bare_formats=None)
 
     async def tokens(self, prompt: Prompt) -> tuple[int, ...] | str:
         """A prompt as the engine takes it. Special tokens come from special segments alone, whatever a file holds."""

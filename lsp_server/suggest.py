@@ -16,7 +16,7 @@ from typing import cast
 from lsp_server import context, instruction, needed
 from lsp_server.context import Budget, Context
 from lsp_server.document import Place, Source
-from lsp_server.engine.base import Chunk, CompletionRequest, Priority, Timings
+from lsp_server.engine.base import Chunk, CompletionRequest, LoraScale, Priority, Timings
 from lsp_server.instruction import Insertion, Instruction
 from lsp_server.served import Served
 from lsp_server.shaping import Shaper
@@ -60,6 +60,7 @@ class Plan:
     context: Context
     prompt: Prompt
     tokens: tuple[int, ...] | str
+    lora: tuple[LoraScale, ...] = ()
 
     @property
     def replaced(self) -> str:
@@ -95,6 +96,7 @@ async def make_plan(
     if located is None:
         return None
     asked, insertion = located
+    served = _asked(served, asked)
     kind = kind or _kind_of(served, asked)
     name = served.format_for(kind)
     n_task = await _tokens_of_task(served, question.source, asked, insertion) if asked else 0
@@ -114,7 +116,13 @@ async def make_plan(
     start = needed.beginning(question.source, insertion, asked, question.earlier_cells) if asked else ""
     request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start)
     prompt = render_code(name, request)
-    return Plan(question, kind, asked, insertion, seen, prompt, await served.tokens(prompt))
+    tokens = await served.tokens(prompt)
+    return Plan(question, kind, asked, insertion, seen, prompt, tokens, served.lora.get(kind, ()))
+
+
+def _asked(served: Served, asked: Instruction | None) -> Served:
+    """Adapters are trained on Russian: an English instruction is for their base alone."""
+    return served.bare if asked is not None and asked.language == "en" else served
 
 
 def _kind_of(served: Served, asked: Instruction | None) -> Kind:
@@ -217,7 +225,7 @@ class Answer:
             stop=plan.prompt.stop,
             temperature=plan.question.temperature,
             seed=plan.question.seed,
-            lora=served.lora.get(plan.kind, ()),
+            lora=plan.lora,
             family=plan.prompt.family,
             document=plan.question.document,
             priority=self.priority,
@@ -260,6 +268,7 @@ def other_kind(served: Served, answer: Answer) -> Kind | None:
     Greedy decoding would say the same again; in another form a model often answers what it left unanswered.
     """
     kind: Kind = "docstring" if answer.plan.kind == "code" else "code"
+    served = _asked(served, answer.plan.instruction)
     is_empty = answer.is_done and not answer.is_cut and not answer.text.strip()
     is_other = served.formats.get(kind) not in (None, served.formats.get(answer.plan.kind))
     return kind if is_empty and answer.plan.instruction is not None and is_other else None

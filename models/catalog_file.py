@@ -61,7 +61,11 @@ def _converter(folder: Path) -> Converter:
         converter.register_structure_hook(simple, _exactly)
     converter.register_structure_hook(float, lambda value, _: float(_one_of(value, (int, float), "float")))
     converter.register_structure_hook(Path, lambda value, _: folder / Path(_exactly(value, str)).expanduser())
-    for plain in (HubSource, PypiParts, ModelFile, AdapterEntry, Message):
+    adapter_hook = make_dict_structure_fn(
+        AdapterEntry, converter, _cattrs_forbid_extra_keys=True, prompt=override(struct_hook=_prompt_table)
+    )
+    converter.register_structure_hook(AdapterEntry, adapter_hook)
+    for plain in (HubSource, PypiParts, ModelFile, Message):
         hook = make_dict_structure_fn(plain, converter, _cattrs_forbid_extra_keys=True)
         converter.register_structure_hook(plain, hook)
     model_hook = make_dict_structure_fn(

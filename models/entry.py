@@ -66,7 +66,11 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class AdapterEntry:
-    """A LoRA adapter (GGUF). `base` is the id of the model that it was trained on; `path` is where its file lies."""
+    """A LoRA adapter (GGUF). `base` is the id of the model that it was trained on; `path` is where its file lies.
+
+    `prompt` names the kinds of request that it was trained for, each in the format of its training: all others are
+    left to the base alone. Empty where nothing is known of it: then it acts on all that is code, asked as its base is.
+    """
 
     id: str
     base: str
@@ -75,6 +79,7 @@ class AdapterEntry:
     sha256: str | None = None
     licence: str = ""
     is_default: bool = False
+    prompt: Mapping[Kind, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ def select(data: DataSection) -> Selection:
     for source in data.sources:
         found = read_all(source, made.dropped)
         made.read[source.path] = len(found) + sum(one.source == source.path for one in made.dropped)
-        kept = [row for row in found if not _refused(row, data.language, made.dropped)]
+        wanted = [row for row in found if _is_wanted(row, source, data, made.dropped)]
+        kept = [row for row in wanted if not _refused(row, data.language, made.dropped)]
         rows += _settled(_without_leaks(kept, made.dropped), source)
     compare(rows, made)
     for source in data.sources:
@@ -74,6 +75,13 @@ def read_all(source: Source, dropped: list[Dropped]) -> list[Row]:
         else:
             kept.append(replace(row, instruction=clean(row.instruction), answer=clean(row.answer)))
     return kept
+
+
+def _is_wanted(row: Row, source: Source, data: DataSection, dropped: list[Dropped]) -> bool:
+    wanted = not data.edits_only or row.is_edit or row.is_task or source.editing
+    if not wanted:
+        dropped.append(Dropped(row.source, row.number, "a conversation"))
+    return wanted
 
 
 def _refused(row: Row, language: str, dropped: list[Dropped]) -> bool:

@@ -39,6 +39,7 @@ _RECENT_S = 120.0
 _BACK_OFF_S = (0.0, 0.5, 2.0, 5.0)
 _REPEAT_LOAD_ERROR_S = 20.0
 _LOG_TAIL_BYTES = 2000
+_ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; the same on Windows
 
 _LOAD_ERRORS: dict[str, Message] = {
     "model_missing": messages.MODEL_FILE_MISSING,
@@ -67,7 +68,8 @@ class EngineProcess:
 
         Raises:
             EngineError: `model_missing`, `model_damaged`, `adapter_damaged`, `out_of_memory`, `llama_cpp_missing`,
-                `engine_keeps_dying` (three starts within two minutes did not help), `engine_start_failed`.
+                `illegal_instruction`, `engine_keeps_dying` (three starts within two minutes did not help),
+                `engine_start_failed`.
         """
         async with self._connecting:
             identity = self.spec.identity()
@@ -80,8 +82,7 @@ class EngineProcess:
                 started = await asyncio.to_thread(self._start, identity)
                 if await self._is_loaded(identity, started, on_wait):
                     return started
-                detail = _tail(self._path(identity))
-                raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=detail)
+                raise start_error(self._child.poll() if self._child else None, _tail(self._path(identity)))
             except EngineError as error:
                 self._failure = (time.monotonic(), identity, error)
                 raise
@@ -157,7 +158,7 @@ class EngineProcess:
             if self._child.poll() is not None:
                 break
             time.sleep(_POLL_S)
-        raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=_tail(path))
+        raise start_error(self._child.poll(), _tail(path))
 
     async def _is_loaded(self, identity: str, state: EngineState, on_wait: OnWait | None) -> bool:
         """Wait until the model is loaded. False where the process has ended, without saying why."""
@@ -247,6 +248,14 @@ def load_error(state: EngineState) -> EngineError:
     """Why an engine could not serve, as it wrote it into its state."""
     message = _LOAD_ERRORS.get(state.error, messages.ENGINE_START_FAILED)
     return EngineError(state.error, message, path=state.model, detail=state.detail)
+
+
+def start_error(exit_status: int | None, last_line: str) -> EngineError:
+    """Why an engine ended while it started, by its exit status and the last line that it wrote."""
+    if exit_status in _ILLEGAL_INSTRUCTION:
+        return EngineError("illegal_instruction", messages.ENGINE_ILLEGAL_INSTRUCTION)
+    detail = last_line or f"exit status {exit_status}"
+    return EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=detail)
 
 
 async def _is_healthy(transport: Transport) -> bool:

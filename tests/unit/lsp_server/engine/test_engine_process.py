@@ -18,7 +18,7 @@ import pytest
 from lsp_server.engine.base import CompletionRequest
 from lsp_server.engine.client import HttpEngine
 from lsp_server.engine.local import LocalEngine
-from lsp_server.engine.process import EngineProcess, is_alive, running_engines, stop_engine
+from lsp_server.engine.process import EngineProcess, is_alive, running_engines, start_error, stop_engine
 from lsp_server.engine.spec import EngineSpec
 from lsp_server.engine.statefile import EngineState
 from lsp_server.errors import EngineError
@@ -203,6 +203,14 @@ async def test_a_crash_while_loading(spec: EngineSpec, home: Path) -> None:
     with pytest.raises(EngineError) as caught:
         await EngineProcess(spec, directory=home).connect()
     assert caught.value.code == "engine_start_failed"
+
+
+@pytest.mark.parametrize("exit_status", [-4, 0xC000001D], ids=["posix", "windows"])
+def test_a_build_for_another_processor_is_told_with_the_way_out(exit_status: int) -> None:
+    error = start_error(exit_status, "")
+    assert error.code == "illegal_instruction"
+    assert "CMAKE_ARGS" in str(error)
+    assert "exit status 3" in str(start_error(3, ""))
 
 
 async def test_a_missing_model(home: Path, tmp_path: Path) -> None:

@@ -1,0 +1,225 @@
+"""An adapter against its base, the base asked in its own best form: both through the server, side by side in one run.
+
+    KODOPIS_EVAL_DATA=… python -m benchmarks.adapter --out runs/adapter.jsonl       the default adapter, held-out cases
+    python -m benchmarks.adapter --split dev --limit 60 --only editing --adapter FILE.gguf --prompt-format qwen-fim
+    python -m benchmarks.adapter --scale 0.75        at another scale, routing off: every request gets the adapter
+
+Owns: asking both, and paired differences with bootstrap intervals. Does not own: cases (`benchmarks.editing`,
+`benchmarks.humaneval`). With `--out`, an interrupted run goes on where it stopped; bases are measured once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import humaneval
+from benchmarks.by_hand import BareModel
+from benchmarks.client import BenchmarkEditor
+from benchmarks.editing import ask, cases
+from benchmarks.records import Record, Records
+from finetune.evaluate.intervals import paired_bootstrap
+from lsp_server.errors import KodopisError
+from models.catalog import Catalog
+from models.errors import ModelError
+from models.store import sha256_of
+
+_SETS = ("editing", "ru", "en")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One problem answered by both."""
+
+    kind: str
+    base: Record
+    tuned: Record
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Two servers over one model, and what counts tokens. `name` tells one adapter with its settings from others."""
+
+    base: BenchmarkEditor
+    tuned: BenchmarkEditor
+    counter: BareModel
+    name: str
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run and print. Exit code 2 where a model, an adapter or data is missing."""
+    options = _parser().parse_args(arguments)
+    try:
+        found = asyncio.run(_run(options))
+    except FileNotFoundError as error:
+        print(f"No evaluation data: set KODOPIS_EVAL_DATA to the folder with {error}.", file=sys.stderr)
+        return 2
+    except (KodopisError, ModelError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    for title, pairs in found.items():
+        print("\n".join(report(title, pairs)), end="\n\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.adapter", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="qwen2.5-coder-0.5b", help="catalog id or path of a GGUF file")
+    parser.add_argument("--adapter", default="auto", help="auto, an id of the catalog, or a GGUF file")
+    parser.add_argument("--scale", type=float, help="instead of the catalog's; turns routing off")
+    parser.add_argument("--prompt-format", default="auto", help="the adapter's, where no catalog knows it")
+    parser.add_argument("--only", choices=_SETS, action="append", help="may be repeated; default: all three")
+    parser.add_argument("--split", choices=("dev", "test"), default="test", help="of the editing cases")
+    parser.add_argument("--limit", type=int, help="about so many editing cases; the first so many of the others")
+    parser.add_argument("--out", type=Path, help="results, one JSON object a line")
+    parser.add_argument("--failed", action="store_true", help="show what one of them passed and the other did not")
+    return parser
+
+
+async def _run(options: argparse.Namespace) -> dict[str, list[Pair]]:
+    wanted = options.only or list(_SETS)
+    tasks = {language: _tasks(language, options.limit) for language in ("ru", "en") if language in wanted}
+    records = Records(options.out)
+    common = {"model": options.model, "timeBudgetMs": 0}
+    tuned = {"adapter": options.adapter, "adapterScale": options.scale, "promptFormat": options.prompt_format}
+    found: dict[str, list[Pair]] = {}
+    async with AsyncExitStack() as stack:
+        counter = await BareModel.of(options.model)
+        stack.push_async_callback(counter.close)
+        base, adapted = (BenchmarkEditor({**common, **more}) for more in ({"adapter": "none"}, tuned))
+        for editor in (base, adapted):
+            await editor.start()
+            stack.push_async_callback(editor.stop)
+        sides = _Sides(base, adapted, counter, _name(options))
+        if "editing" in wanted:
+            chosen = cases.load(options.split)
+            chosen = chosen[:: max(1, len(chosen) // options.limit)] if options.limit else chosen
+            found[f"editing cases, {options.split}"] = await _editing(chosen, sides, records)
+        for language, some in tasks.items():
+            found[f"HumanEval-XL {language} dev"] = await _humaneval(some, language, sides, records)
+    if options.failed:
+        for pair in (pair for pairs in found.values() for pair in pairs):
+            _show(pair)
+    return found
+
+
+def _tasks(language: str, limit: int | None) -> list[humaneval.Task]:
+    folder = os.environ.get("KODOPIS_EVAL_DATA", "")
+    if not folder:
+        raise FileNotFoundError(f"humaneval_xl_{language}_dev.jsonl")
+    return humaneval.load(language, Path(folder))[:limit]
+
+
+def _name(options: argparse.Namespace) -> str:
+    """Changes with the adapter's file, its scale and its format."""
+    catalog = Catalog.load()
+    adapter = catalog.adapter(options.adapter, catalog.resolve(options.model))
+    digest = sha256_of(adapter.path)[:12] if adapter else "none"
+    return f"{digest}:{'routed' if options.scale is None else options.scale}:{options.prompt_format}"
+
+
+async def _editing(chosen: Sequence[cases.EditingCase], sides: _Sides, records: Records) -> list[Pair]:
+    pairs = []
+    for number, case in enumerate(chosen, start=1):
+        rows = []
+        for side, editor in (("base", sides.base), (sides.name, sides.tuned)):
+            key = f"{side}/{ask.key(case, 'server', sides.counter.name)}"
+            row = records.get(key)
+            if row is None:
+                row = records.add(key, asdict(await ask.ask_server(case, editor, sides.counter)))
+            rows.append(row)
+        pairs.append(Pair(case.kind, *rows))
+        _progress("editing", number, len(chosen), pairs)
+    return pairs
+
+
+async def _humaneval(tasks: Sequence[humaneval.Task], language: str, sides: _Sides, records: Records) -> list[Pair]:
+    pairs = []
+    for number, task in enumerate(tasks, start=1):
+        rows = []
+        for side, editor in (("base", sides.base), (sides.name, sides.tuned)):
+            key = f"{side}/{sides.counter.name}/{language}/{task.task_id}"
+            row = records.get(key)
+            if row is None:
+                row = records.add(key, asdict(await humaneval.answer(task, "server", editor, sides.counter)))
+            rows.append(row)
+        pairs.append(Pair("", *rows))
+        _progress(language, number, len(tasks), pairs)
+    return pairs
+
+
+def _progress(what: str, number: int, total: int, pairs: Sequence[Pair]) -> None:
+    if sys.stderr.isatty() or number % 10 == 0:
+        base, tuned = (sum(getattr(pair, side)["passed"] for pair in pairs) for side in ("base", "tuned"))
+        print(f"{what} {number}/{total}: base {base}, adapter {tuned}", file=sys.stderr, flush=True)
+
+
+def report(title: str, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Pass rates with the paired difference, by kind; tokens, time and shaping, where they are known."""
+    yield f"{title}: {len(pairs)}, base | adapter | difference with its 95 % interval, in points"
+    for kind in sorted({pair.kind for pair in pairs if pair.kind}):
+        yield _rate(kind, [pair for pair in pairs if pair.kind == kind])
+    yield _rate("all", pairs)
+    yield from _tokens(pairs)
+    both = [pair for pair in pairs if pair.base["passed"] and pair.tuned["passed"]]
+    if both:
+        ratio = sum(pair.tuned["wall_ms"] for pair in both) / sum(pair.base["wall_ms"] for pair in both)
+        yield f"time to the whole answer where both pass ({len(both)}), adapter / base: {ratio:.2f}  bar ≤ 0.8"
+    passed = [pair.tuned for pair in pairs if pair.tuned["passed"] and pair.tuned.get("raw") is not None]
+    if passed:
+        unshaped = sum(_is_as_said(row) for row in passed)
+        yield f"passing answers that needed no shaping: {unshaped / len(passed):.1%} of {len(passed)}  bar ≥ 95%"
+
+
+def _rate(name: str, pairs: Sequence[Pair]) -> str:
+    base, tuned = ([float(getattr(pair, side)["passed"]) for pair in pairs] for side in ("base", "tuned"))
+    gain = paired_bootstrap(base, tuned)
+    rates = f"{sum(base) / len(base):>7.1%} {sum(tuned) / len(tuned):>7.1%}"
+    return f"{name:<12} {len(pairs):>4} {rates}  {100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+
+
+def _tokens(pairs: Sequence[Pair]) -> Iterator[str]:
+    measures: Mapping[str, Callable[[Record], Any]] = {
+        "tokens generated": lambda row: row["n_generated"],
+        "tokens shown": lambda row: row.get("n_shown"),
+    }
+    totals = {}
+    for name, value in measures.items():
+        sums = []
+        for side in ("base", "tuned"):
+            values = [value(getattr(pair, side)) for pair in pairs]
+            if any(one is None for one in values):
+                return
+            sums.append(sum(values))
+        totals[name] = sums
+        yield f"{name}: {sums[0] / len(pairs):.1f} | {sums[1] / len(pairs):.1f} a case"
+    ratios = [made / max(1, shown) for made, shown in zip(*totals.values(), strict=True)]
+    yield f"generated / shown: {ratios[0]:.2f} | {ratios[1]:.2f}  bar ≤ 1.1"
+
+
+def _is_as_said(row: Record) -> bool:
+    """Whether the answer is what the model said, but for blank ends and the closing fence of a conversation."""
+    said = str(row["raw"]).rstrip().removesuffix("```")
+    return said.strip() == str(row["answer"]).strip()
+
+
+def _show(pair: Pair) -> None:
+    if pair.base["passed"] != pair.tuned["passed"]:
+        winner = "adapter" if pair.tuned["passed"] else "base"
+        print(f"=== {pair.tuned.get('case') or pair.tuned['task']}: only the {winner} passes")
+        for side in ("base", "tuned"):
+            row = getattr(pair, side)
+            print(f"--- {side}: {row['error']}\n{row['answer']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

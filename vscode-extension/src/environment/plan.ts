@@ -41,8 +41,11 @@ const WHEEL_INDEX = "https://abetlen.github.io/llama-cpp-python/whl/";
 /** Prebuilt wheels may use instructions that this processor lacks: loading the library shows it. */
 const LOAD_ENGINE = ["-I", "-c", "import llama_cpp; llama_cpp.llama_backend_init()"];
 const DROP_ENGINE = ["-I", "-m", "pip", "uninstall", "--yes", "llama-cpp-python"];
-/** The vision tools of llama.cpp are not used and take a third of the build. */
-const COMPILE_ENV = { CMAKE_ARGS: "-DLLAVA_BUILD=OFF" };
+/**
+ * The vision tools of llama.cpp are not used and take a third of the build. Its AMX kernels, built by GCC 12, crash on
+ * processors that have AMX (https://github.com/ggml-org/llama.cpp/pull/26954).
+ */
+const COMPILE_ENV = { CMAKE_ARGS: "-DLLAVA_BUILD=OFF -DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__" };
 
 /** The interpreter inside an environment. */
 export function environmentPython(folder: string, platform: NodeJS.Platform): string {

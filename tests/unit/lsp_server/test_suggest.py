@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from lsp_server.choice import choose, serve
 from lsp_server.document import Place, Source
+from lsp_server.engine.base import LoraScale
 from lsp_server.engine.local import LocalEngine
 from lsp_server.errors import EngineError
 from lsp_server.served import Served, _plain
@@ -117,6 +118,25 @@ async def test_a_kind_that_the_model_cannot_do(served: Served) -> None:
     with pytest.raises(EngineError) as raised:
         replace(served, formats={}).format_for("chat")
     assert raised.value.code == "no_format"
+
+
+async def test_english_is_asked_of_the_base_alone(served: Served) -> None:
+    lora = (LoraScale(0, 0.75),)
+    adapted = replace(
+        served,
+        formats={**served.formats, "code": "qwen-fim"},
+        lora={"code": lora},
+        bare_formats=served.formats,
+    )
+    russian = await make_plan(adapted, question())
+    english = await make_plan(adapted, question("def add(a, b):\n    # add two numbers and return the sum\n    \n"))
+    ordinary = await make_plan(adapted, question("x = 1\n\n", 1, 0))
+    bare = await make_plan(served, question("def add(a, b):\n    # add two numbers and return the sum\n    \n"))
+    assert russian is not None and english is not None and ordinary is not None and bare is not None
+    assert (russian.prompt.family, russian.lora) == ("qwen-fim", lora)
+    assert (english.prompt, english.tokens, english.lora) == (bare.prompt, bare.tokens, ())
+    assert (ordinary.kind, ordinary.lora) == ("fim", ())
+    assert (await Answer(russian).request(adapted)).lora == lora
 
 
 async def test_the_budget_follows_the_speed(served: Served) -> None:

@@ -191,7 +191,7 @@ def test_notebook(world: World, start_server: StartServer, open_window: OpenWind
     file.write_text(json.dumps(notebook), encoding="utf-8")
     window = open_window(start_server(scripted(world.root / "ответы.toml", ANSWERS)))
     window.open(file.name)
-    window.page.locator(".cell.code .view-lines", has_text="x = 1").click()
+    window.click_into(window.page.locator(".cell.code .view-lines", has_text="x = 1"))
     window.go_to_end()
     window.type("\n# верни самую длинную строку\n")
     window.wait_for_ghost("return best")

@@ -221,7 +221,7 @@ class Workbench:
                 f"{self._name}: the window came without its extension host, and is loaded again", stacklevel=3
             )
             self.page.reload(wait_until="domcontentloaded")
-        self.page.locator(".editor-instance .monaco-editor .view-lines").first.click()
+        self.click_into(self.page.locator(".editor-instance .monaco-editor .view-lines").first)
 
     def close(self) -> None:
         """Close the window."""
@@ -233,12 +233,30 @@ class Workbench:
             self.page.keyboard.press(key)
 
     def type(self, text: str, delay_ms: float = 5) -> None:
-        """Type on the keyboard."""
+        """Type into the editor that has the focus. Waits for one: what is typed before is lost, or goes elsewhere."""
+        wait_for(self._focused_editor, "an editor with the focus", self._focused)
         self.page.keyboard.type(text, delay=delay_ms)
 
     def go_to_end(self) -> None:
-        """Put the cursor at the end of the file."""
+        """Put the cursor at the end of the file, as a user does who comes back from somewhere else."""
+        if not self._focused_editor():
+            self.click_into(self.page.locator(".editor-group-container.active .monaco-editor .view-lines").first)
         self.press("Control+End")
+
+    def click_into(self, lines: Locator) -> None:
+        """Click into an editor's lines, and wait until what is typed goes there."""
+        lines.click()
+        has_focus = "lines => lines.closest('.monaco-editor').contains(document.activeElement)"
+        wait_for(lambda: lines.evaluate(has_focus), "the focus in the editor", self._focused)
+
+    def _focused_editor(self) -> str:
+        """The address of the file whose editor has the focus, empty where none has."""
+        return str(
+            self.page.evaluate("document.activeElement?.closest('.editor-instance .monaco-editor')?.dataset.uri ?? ''")
+        )
+
+    def _focused(self) -> object:
+        return self.page.evaluate("document.activeElement?.outerHTML.slice(0, 300)")
 
     def save(self, file: Path, wanted: str) -> str:
         """Save, and wait for the file to hold something; gives all of it."""
@@ -263,6 +281,9 @@ class Workbench:
         name = path.rpartition("/")[2]
         self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.click()
         self.page.locator(".tab.active", has_text=name).wait_for()
+        if not name.endswith(".ipynb"):
+            # the tab comes first: until the editor has the new file, what is typed goes into the old one
+            wait_for(lambda: self._focused_editor().endswith(f"/{quote(name)}"), f"{name} in the editor", self._focused)
 
     def statistics(self) -> str:
         """What the command for statistics says."""

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { addVariants, begin, finish, grow, judge, suggestions, type Arrived, type GhostSession } from "../src/ghost/session.js";
+import { addVariants, begin, finish, grow, isWorthDrawing, judge, suggestions, type Arrived, type GhostSession } from "../src/ghost/session.js";
 
 const URI = "file:///a.py";
 const asked = { line: 3, character: 4 };
@@ -40,6 +40,19 @@ describe("an answer that grows", () => {
     assert.deepEqual(suggestions(session, "x = ", { line: 0, character: 4 }), [
       { text: "x = sum(xs)", start: { line: 0, character: 0 }, end: { line: 0, character: 4 } },
     ]);
+  });
+});
+
+describe("drawing an answer while it grows", () => {
+  it("shows the first line at once, and each further one", () => {
+    assert.ok(isWorthDrawing("total = 0", { text: "", atMs: 0 }, 1));
+    assert.ok(isWorthDrawing("total = 0\nprint(total)", { text: "total = 0", atMs: 0 }, 1));
+  });
+
+  it("shows part of a line only where the line takes long", () => {
+    assert.ok(!isWorthDrawing("total = 0 +", { text: "total = 0", atMs: 0 }, 100));
+    assert.ok(isWorthDrawing("total = 0 +", { text: "total = 0", atMs: 0 }, 600));
+    assert.ok(!isWorthDrawing("total = 0", { text: "total = 0", atMs: 0 }, 600));
   });
 });
 

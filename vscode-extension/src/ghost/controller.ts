@@ -10,7 +10,10 @@ import * as vscode from "vscode";
 import { CancellationTokenSource } from "vscode-languageclient/node";
 import { InlineSuggest, setCanVary, setGenerating } from "./inlineSuggest.js";
 import type { PartialParams } from "../server/protocol.js";
-import { addVariants, begin, finish, grow, judge, suggestions, type Arrived, type GhostSession, type Place, type Verdict } from "./session.js";
+import {
+  addVariants, begin, finish, grow, isWorthDrawing, judge, suggestions,
+  type Arrived, type Drawn, type GhostSession, type Place, type Verdict,
+} from "./session.js";
 
 export interface Item {
   readonly text: string;
@@ -26,9 +29,6 @@ export interface Source {
 /** A generation that ends sooner than this needs no key to stop it. */
 const STOPPABLE_AFTER_MS = 100;
 
-/** Whole lines are shown as they come; a line that takes longer than this is shown while it is written. */
-const SLOW_LINE_MS = 500;
-
 interface Live {
   session: GhostSession;
   readonly document: vscode.TextDocument;
@@ -37,8 +37,7 @@ interface Live {
   waiting: (() => void)[];
   /** Where the cursor was seen last, and in which version. */
   seen: { version: number; position: vscode.Position };
-  /** What the answer was when it was shown last, and when that was. */
-  drawn: { text: string; atMs: number };
+  drawn: Drawn;
   variants: "none" | "asked" | "there";
 }
 
@@ -72,7 +71,7 @@ export class GhostController implements vscode.Disposable {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[]> {
-    const caused = this.suggest.claim(context);
+    const caused = this.suggest.claim(document, context);
     if (caused === "redraw") return this.items(document, position);
     const isInvoked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && caused !== "again";
     const verdict = caused === "byHand" ? "differs" : this.verdict(document, position);
@@ -174,8 +173,8 @@ export class GhostController implements vscode.Disposable {
       if (editor && !samePlace(editor.selection.active, live.session.asked)) void this.suggest.trigger("again");
       return;
     }
-    if (live.session.phase !== "done" && (verdict !== "agrees" || !isWorthDrawing(live))) return;
     const [text = ""] = live.session.answers;
+    if (live.session.phase !== "done" && (verdict !== "agrees" || !isWorthDrawing(text, live.drawn, Date.now()))) return;
     const isNew = text.trimEnd() !== live.drawn.text.trimEnd();
     live.drawn = { text, atMs: Date.now() };
     if (live.waiting.length > 0) wake(live);
@@ -244,15 +243,6 @@ function wake(live: Live): void {
   const { waiting } = live;
   live.waiting = [];
   for (const resolve of waiting) resolve();
-}
-
-function isWorthDrawing({ session, drawn }: Live): boolean {
-  const [text = ""] = session.answers;
-  return lines(text) > lines(drawn.text) || (text !== drawn.text && Date.now() - drawn.atMs >= SLOW_LINE_MS);
-}
-
-function lines(text: string): number {
-  return text.split("\n").length;
 }
 
 function samePlace(one: Place, other: Place): boolean {

@@ -15,17 +15,20 @@ const BETWEEN_DRAWINGS_MS = 40;
 
 export class InlineSuggest {
   private caused: Caused | undefined;
+  /** Which version of the file the call that we have caused is about. */
+  private version: number | undefined;
   private lastWasInvoked = false;
   private isDrawing = false;
   private drawAgain = false;
 
   /** VS Code asks: which of our calls is this, if any? */
-  claim(context: vscode.InlineCompletionContext): Caused | undefined {
+  claim(document: vscode.TextDocument, context: vscode.InlineCompletionContext): Caused | undefined {
     this.lastWasInvoked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
     if (!this.lastWasInvoked) return undefined;
     const { caused } = this;
     this.caused = undefined;
-    return caused;
+    // The user has typed since: VS Code has given up its own call for this one and will not ask again.
+    return caused === "redraw" && document.version !== this.version ? "again" : caused;
   }
 
   /**
@@ -34,6 +37,7 @@ export class InlineSuggest {
    */
   async trigger(caused: Caused): Promise<void> {
     this.caused = caused;
+    this.version = vscode.window.activeTextEditor?.document.version;
     const commands = this.lastWasInvoked ? [HIDE, TRIGGER] : [TRIGGER];
     try {
       await vscode.commands.executeCommand("runCommands", { commands });

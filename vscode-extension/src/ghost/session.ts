@@ -80,6 +80,24 @@ export function judge(session: GhostSession, typed: string): Verdict {
   return text.startsWith(grown) ? "ahead" : "differs";
 }
 
+/** What the answer was when it was shown last (nothing: ""), and when that was. */
+export interface Drawn {
+  readonly text: string;
+  readonly atMs: number;
+}
+
+/** Whole lines are shown as they come; a line that takes longer than this is shown while it is written. */
+const SLOW_LINE_MS = 500;
+
+/** Whether so much has come since the last drawing that the editor should draw again. */
+export function isWorthDrawing(text: string, drawn: Drawn, nowMs: number): boolean {
+  return lines(text) > lines(drawn.text) || (text !== drawn.text && nowMs - drawn.atMs >= SLOW_LINE_MS);
+}
+
+function lines(text: string): number {
+  return text === "" ? 0 : text.split("\n").length;
+}
+
 /** Before anything has come, code typed on the same line may turn out to agree; a new line or a comment asks something else. */
 function mayWait(session: GhostSession, text: string): boolean {
   const before = unify(session.before);

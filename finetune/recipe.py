@@ -105,7 +105,8 @@ class LoraSection:
 class TrainSection:
     """The optimisation. `threads` 0: as many as there are cores.
 
-    With `packing`, rows share a sequence of up to `packed_tokens`, or of `data.max_tokens` where that is more.
+    With `packing`, rows share a sequence of up to `packed_tokens`, or of `data.max_tokens` where that is more. With
+    `fast_products`, a processor that multiplies bf16 in hardware (AMX) multiplies fp32 matrices so, adding up in fp32.
     """
 
     learning_rate: float = 2e-4
@@ -124,6 +125,7 @@ class TrainSection:
     save_every: int = 50
     patience: int = 5
     gradient_checkpointing: bool = False
+    fast_products: bool = False
     tensorboard: bool = False
     threads: int = 0
 

@@ -81,6 +81,8 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
     recipe = run.recipe
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
+    if recipe.train.fast_products and torch.cpu._is_amx_tile_supported():  # no public way to ask
+        torch.set_float32_matmul_precision("medium")
     transformers.set_seed(recipe.seed)
     base = open_base(run)
     return CompletionTrainer(
@@ -143,6 +145,7 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
         eval_packing=False,
         max_length=max(train.packed_tokens, recipe.data.max_tokens),
         bf16=half,
+        use_cpu=not torch.cuda.is_available(),
         eval_strategy="steps",
         eval_steps=train.eval_every,
         prediction_loss_only=True,

@@ -48,7 +48,7 @@ class Findings:
     @property
     def scale(self) -> float | None:
         """How strongly the adapter acts on code."""
-        return self.choice.scales.get("code")
+        return self.choice.routes.scales.get("code")
 
     @property
     def next_step(self) -> str:

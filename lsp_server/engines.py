@@ -111,7 +111,7 @@ class Engines:
     def thinking(self, served: Served) -> Iterator[None]:
         """Show in the status that a generation is under way."""
         self._n_thinking += 1
-        self._editor.update_status(state="thinking", message=None)
+        self._editor.update_status(state="thinking", message=None, percent=None)
         try:
             yield
         finally:
@@ -129,7 +129,7 @@ class Engines:
 
     def failed(self, error: Exception) -> None:
         """Note in the status that the engine could not answer."""
-        self._editor.update_status(state="error", message=str(error))
+        self._editor.update_status(state="error", message=str(error), percent=None)
 
     def _let_go(self) -> None:
         if self._starting is not None and not self._starting.done():
@@ -151,9 +151,9 @@ class Engines:
         try:
             async with self._editor.progress(messages.LOADING_TITLE(title=choice.title)) as report:
 
-                def on_wait(seconds: float) -> None:
-                    self._editor.update_status(state="loading")
-                    report(None, f"{seconds:.0f} s")
+                def on_wait(seconds: float, percent: int | None) -> None:
+                    self._editor.update_status(state="loading", percent=percent)
+                    report(percent, f"{seconds:.0f} s")
 
                 served = await serve(choice, on_wait)
         except (KodopisError, ModelError) as error:

@@ -31,7 +31,8 @@ class Served:
     """One model behind one engine.
 
     `formats` and `lora` say, for each kind of request, how it is asked and which adapters act on it; `bare_formats`
-    how the model is asked without any. `trouble` is why an adapter that was wanted does not act.
+    how the model is asked without any, and `bare_lora` what turns them off. `trouble` is why an adapter that was
+    wanted does not act.
     """
 
     engine: Engine
@@ -41,6 +42,7 @@ class Served:
     lora: Mapping[Kind, tuple[LoraScale, ...]]
     n_ctx: int
     bare_formats: Mapping[Kind, str] | None = None
+    bare_lora: tuple[LoraScale, ...] = ()
     trouble: str = ""
     can_tokenize: bool = True
     is_remote: bool = False
@@ -64,7 +66,8 @@ class Served:
         """The same model without its adapters: what they were not trained for is best asked of their base."""
         if self.bare_formats is None:
             return self
-        return replace(self, formats=self.bare_formats, lora={}, bare_formats=None)
+        off = dict.fromkeys(self.bare_formats, self.bare_lora)
+        return replace(self, formats=self.bare_formats, lora=off, bare_formats=None)
 
     async def tokens(self, prompt: Prompt) -> tuple[int, ...] | str:
         """A prompt as the engine takes it. Special tokens come from special segments alone, whatever a file holds."""

@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import uvicorn
 
-from lsp_server.engine.backend import Backend, BackendError
+from lsp_server.engine.backend import Backend, BackendError, OnLoad
 from lsp_server.engine.host import Host, listen
 from lsp_server.engine.scripted import Script, ScriptedBackend
 from lsp_server.engine.statefile import EngineState
@@ -76,10 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _loader(options: argparse.Namespace) -> Callable[[], Backend]:
-    def load() -> Backend:
+def _loader(options: argparse.Namespace) -> Callable[[OnLoad], Backend]:
+    def load(on_load: OnLoad) -> Backend:
         if options.scripted is not None:
-            return ScriptedBackend(Script.load(options.scripted), str(options.scripted), tuple(map(str, options.lora)))
+            script, adapters = Script.load(options.scripted), tuple(map(str, options.lora))
+            return ScriptedBackend(script, str(options.scripted), adapters, on_load)
         try:
             from lsp_server.engine import decoding  # noqa: PLC0415 - heavy, and absent without the extra [engine]
         except ImportError as error:
@@ -92,7 +93,8 @@ def _loader(options: argparse.Namespace) -> Callable[[], Backend]:
                 n_threads=options.n_threads or psutil.cpu_count(logical=False) or 1,
                 n_gpu_layers=options.n_gpu_layers,
                 may_draft=options.draft,
-            )
+            ),
+            on_load=on_load,
         )
 
     return load

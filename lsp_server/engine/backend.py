@@ -14,13 +14,21 @@ ShouldStop = Callable[[], bool]
 """Asked between tokens and inside prefill; true means: end now, with stop type `cancelled`."""
 
 
-class BackendError(Exception):
-    """A request or a load that failed. `code` is stable; `detail` is English, for logs and the wire."""
+OnLoad = Callable[[float], None]
+"""Told, while a model loads, which part of it has been loaded: 0 to 1."""
 
-    def __init__(self, code: str, detail: str = "") -> None:
+
+class BackendError(Exception):
+    """A request or a load that failed. `code` is stable; `detail` is English, for logs and the wire.
+
+    `percent`: how far the load is that a request came too early for, where it is known.
+    """
+
+    def __init__(self, code: str, detail: str = "", percent: int | None = None) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.percent = percent
 
 
 class Backend(Protocol):

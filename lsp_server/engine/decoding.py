@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lsp_server.engine.backend import BackendError, ShouldStop, shared_length
+from lsp_server.engine.backend import BackendError, OnLoad, ShouldStop, shared_length
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, StopType, Timings
 from lsp_server.engine.drafting import Drafter, Pace
 from lsp_server.engine.llama import LlamaContext, LlamaModel, Sampler
@@ -41,9 +41,9 @@ class DecodingOptions:
 class LlamaBackend:
     """Fulfils `Backend`. Greedy and repeatable unless a temperature is asked for."""
 
-    def __init__(self, options: DecodingOptions, pace: Pace | None = None) -> None:
+    def __init__(self, options: DecodingOptions, pace: Pace | None = None, on_load: OnLoad | None = None) -> None:
         self._options = options
-        self._model = LlamaModel(options.model, options.adapters, options.n_gpu_layers)
+        self._model = LlamaModel(options.model, options.adapters, options.n_gpu_layers, on_load)
         self._n_ctx = min(options.n_ctx, self._model.n_ctx_train)
         limit = _KV_BYTES // (self._model.kv_bytes_per_token * self._n_ctx)
         self._slots = Slots(self._new_context, limit=max(_MIN_SLOTS, min(_MAX_SLOTS, limit)))

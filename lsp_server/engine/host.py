@@ -73,7 +73,7 @@ class Host:
         if self._worker.load_error is not None:
             raise self._worker.load_error
         if self._worker.backend is None:
-            raise BackendError("loading", "Loading model")
+            raise BackendError("loading", "Loading model", self._worker.load_percent)
         return self._worker.backend
 
     async def _health(self, _request: Request) -> Response:

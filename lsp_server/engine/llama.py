@@ -16,7 +16,7 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from lsp_server.engine.backend import BackendError, ShouldStop
+from lsp_server.engine.backend import BackendError, OnLoad, ShouldStop
 from lsp_server.engine.base import LoraScale
 
 log = logging.getLogger(__name__)
@@ -75,13 +75,23 @@ class LlamaModel:
         BackendError: `model_missing`, `model_damaged`, `adapter_damaged`, `out_of_memory`.
     """
 
-    def __init__(self, path: Path, adapters: Sequence[Path] = (), n_gpu_layers: int = -1) -> None:
+    def __init__(
+        self, path: Path, adapters: Sequence[Path] = (), n_gpu_layers: int = -1, on_load: OnLoad | None = None
+    ) -> None:
         if not path.is_file():
             raise BackendError("model_missing", str(path))
         llama_cpp.llama_log_set(_to_debug, None)
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
+
+        @llama_cpp.llama_progress_callback  # type: ignore[untyped-decorator]
+        def note(part: float, _user_data: object) -> bool:
+            if on_load is not None:
+                on_load(part)
+            return True  # go on
+
+        params.progress_callback = note
         with _Complaints() as complaints:
             self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:

@@ -27,8 +27,8 @@ from lsp_server.engine.transport import Transport
 from lsp_server.errors import EngineError
 from models.messages import Message
 
-OnWait = Callable[[float], None]
-"""Told now and then, while a model loads, how many seconds it has been loading."""
+OnWait = Callable[[float, int | None], None]
+"""Told now and then, while a model loads, how many seconds it has been loading, and the percent loaded where known."""
 
 _START_TIMEOUT_S = 60.0
 _LOAD_TIMEOUT_S = 900.0
@@ -166,12 +166,13 @@ class EngineProcess:
         started = time.monotonic()
         try:
             while (waited := time.monotonic() - started) < _LOAD_TIMEOUT_S:
-                if await _is_healthy(transport):
+                trouble = await _trouble(transport)
+                if trouble is None:
                     return True
                 if self._has_ended(identity, state):
                     return False
                 if on_wait is not None:
-                    on_wait(waited)
+                    on_wait(waited, _loaded_percent(trouble))
                 await asyncio.sleep(min(_POLL_S + waited / 20, 0.5))
             return False
         finally:
@@ -258,12 +259,18 @@ def start_error(exit_status: int | None, last_line: str) -> EngineError:
     return EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=detail)
 
 
-async def _is_healthy(transport: Transport) -> bool:
+async def _trouble(transport: Transport) -> EngineError | None:
+    """Why the engine does not serve yet; None where it does."""
     try:
         await transport.get("/health")
-    except EngineError:
-        return False
-    return True
+    except EngineError as error:
+        return error
+    return None
+
+
+def _loaded_percent(trouble: EngineError) -> int | None:
+    percent = trouble.fields.get("percent")
+    return percent if isinstance(percent, int) else None
 
 
 def _tail(path: Path) -> str:

@@ -6,6 +6,7 @@ found in the prompt's text answers, else the answer is empty:
     n_ctx = 4096
     prefill_delay_ms = 0          # per prompt token that is not in the cache
     crash_at_load = false
+    load_ms = 0                   # how long it loads
 
     [[answer]]
     match = "сумм"                # regular expression, searched with DOTALL
@@ -27,7 +28,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lsp_server.engine.backend import BackendError, ShouldStop, shared_length
+from lsp_server.engine.backend import BackendError, OnLoad, ShouldStop, shared_length
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, LoraScale, StopType, Timings
 from lsp_server.engine.textstream import TextStream
 
@@ -41,6 +42,7 @@ _SPECIAL_IDS = {text: (_FIRST_SPECIAL_ID + number,) for number, text in enumerat
 _TOKEN_BYTES = 3
 _CRASH_EXIT_CODE = 86
 _SLEEP_STEP_S = 0.005
+_LOAD_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Script:
     n_ctx: int = 4096
     prefill_delay_ms: float = 0.0
     crash_at_load: bool = False
+    load_ms: float = 0.0
 
     @staticmethod
     def load(path: Path) -> Script:
@@ -80,9 +83,18 @@ class Script:
 class ScriptedBackend:
     """Answers from a script, token by token, with the bookkeeping of a prefix cache."""
 
-    def __init__(self, script: Script, name: str = "scripted", adapters: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        script: Script,
+        name: str = "scripted",
+        adapters: tuple[str, ...] = (),
+        on_load: OnLoad = lambda part: None,
+    ) -> None:
         if script.crash_at_load:
             os._exit(_CRASH_EXIT_CODE)
+        for step in range(_LOAD_STEPS if script.load_ms else 0):
+            on_load(step / _LOAD_STEPS)
+            time.sleep(script.load_ms / 1000 / _LOAD_STEPS)
         self._script = script
         self._props = EngineProps(model_path=name, n_ctx=script.n_ctx, adapters=adapters)
         self._cached: dict[tuple[str, tuple[LoraScale, ...]], tuple[int, ...]] = {}

@@ -108,7 +108,7 @@ def _refusal(url: str, status: int, body: Mapping[str, Any]) -> EngineError:
     if error.get("type") == "exceed_context_size_error" or "maximum context length" in detail:
         return EngineError("context_too_long", messages.CONTEXT_TOO_LONG, detail=detail)
     if status == 503:
-        return EngineError("engine_loading", messages.ENGINE_LOADING)
+        return EngineError("engine_loading", messages.ENGINE_LOADING, percent=error.get("percent"))
     if status >= 500:
         return EngineError("engine_failed", messages.ENGINE_FAILED, detail=detail)
     return EngineError("engine_refused", messages.ENGINE_REFUSED, detail=detail)

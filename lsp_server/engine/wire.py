@@ -169,4 +169,5 @@ def props_from_json(body: Mapping[str, Any], adapters: Sequence[Mapping[str, Any
 def error_to_json(error: BackendError) -> tuple[int, Json]:
     """HTTP status and body of an error, in llama.cpp's form; our own code stands under `kodopis`."""
     status, kind = _ERROR_STATUS.get(error.code, (500, "server_error"))
-    return status, {"error": {"code": status, "message": error.detail, "type": kind, "kodopis": error.code}}
+    body = {"code": status, "message": error.detail, "type": kind, "kodopis": error.code}
+    return status, {"error": body if error.percent is None else {**body, "percent": error.percent}}

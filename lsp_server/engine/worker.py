@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from lsp_server.engine.backend import Backend, BackendError
+from lsp_server.engine.backend import Backend, BackendError, OnLoad
 from lsp_server.engine.base import Chunk, CompletionRequest, StopType
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Job:
 class Worker:
     """The thread that owns the model: loads it, then serves the queue until `close`."""
 
-    def __init__(self, load: Callable[[], Backend], on_loaded: Callable[[BackendError | None], None]) -> None:
+    def __init__(self, load: Callable[[OnLoad], Backend], on_loaded: Callable[[BackendError | None], None]) -> None:
         self._load = load
         self._on_loaded = on_loaded
         self._changed = threading.Condition()
@@ -58,6 +58,7 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="decode", daemon=True)
         self.backend: Backend | None = None
         self.load_error: BackendError | None = None
+        self.load_percent: int | None = None
 
     def start(self) -> None:
         """Begin loading the model."""
@@ -104,9 +105,12 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
+    def _note_load(self, part: float) -> None:
+        self.load_percent = int(part * 100)
+
     def _serve(self) -> None:
         try:
-            self.backend = self._load()
+            self.backend = self._load(self._note_load)
         except BackendError as error:
             self.load_error = error
         except Exception as error:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from lsp_server.choice import choose
+from lsp_server.engine.base import EngineProps, LoraScale
+from lsp_server.routing import endpoint_routes
 from lsp_server.settings import Settings
+from models.prompt import Kind
 
 from ..models.model_files import write_gguf
 
@@ -40,7 +43,7 @@ id = "own-other"
 base = "own"
 path = "own-ru.gguf"
 """
-BARE = {"code": "chatml-prefill", "docstring": "prefix", "fim": "qwen-fim", "chat": "chatml"}
+BARE: dict[Kind, str] = {"code": "chatml-prefill", "docstring": "prefix", "fim": "qwen-fim", "chat": "chatml"}
 
 
 @pytest.fixture
@@ -55,33 +58,33 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_adapter_acts_on_what_it_was_trained_for(home: Path) -> None:
     choice = choose(Settings(model="own"))
     assert choice.adapter_id == "own-ru"
-    assert choice.scales == {"code": 0.75, "docstring": 0.75}
-    assert choice.formats == BARE | {"code": "qwen-fim", "docstring": "qwen-fim"}
-    assert choice.bare_formats == BARE
+    assert choice.routes.scales == {"code": 0.75, "docstring": 0.75}
+    assert choice.routes.formats == BARE | {"code": "qwen-fim", "docstring": "qwen-fim"}
+    assert choice.routes.bare == BARE
     assert choice.spec is not None
     assert choice.spec.adapters == (home / "own-ru.gguf",)
 
 
 def test_an_unknown_adapter_acts_on_code_asked_as_its_base_is(home: Path) -> None:
     choice = choose(Settings(model="own", adapter="own-other"))
-    assert choice.scales == {"code": 1.0, "docstring": 1.0, "fim": 1.0}
-    assert choice.formats == BARE
+    assert choice.routes.scales == {"code": 1.0, "docstring": 1.0, "fim": 1.0}
+    assert choice.routes.formats == BARE
 
 
 @pytest.mark.usefixtures("home")
 def test_a_scale_of_the_users_own_acts_on_everything() -> None:
     choice = choose(Settings(model="own", adapter_scale=0.5))
-    assert choice.scales == dict.fromkeys(("code", "docstring", "fim", "chat"), 0.5)
-    assert choice.bare_formats is None
+    assert choice.routes.scales == dict.fromkeys(("code", "docstring", "fim", "chat"), 0.5)
+    assert choice.routes.bare is None
     off = choose(Settings(model="own", adapter_scale=0))
-    assert off.formats == BARE  # the base alone is asked as it answers best
-    assert choose(Settings(model="own", adapter="none")).formats == BARE
+    assert off.routes.formats == BARE  # the base alone is asked as it answers best
+    assert choose(Settings(model="own", adapter="none")).routes.formats == BARE
 
 
 @pytest.mark.usefixtures("home")
 def test_a_format_of_the_users_own_comes_first() -> None:
     choice = choose(Settings(model="own", prompt_format="prefix"))
-    assert choice.formats == dict.fromkeys(("code", "docstring", "fim"), "prefix") | {"chat": "chatml"}
+    assert choice.routes.formats == dict.fromkeys(("code", "docstring", "fim"), "prefix") | {"chat": "chatml"}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,35 @@ def test_an_adapter_that_cannot_be_used_leaves_its_base(
     spoil(home / "own-ru.gguf")
     choice = choose(Settings(model="own", **settings))
     assert said in choice.trouble
-    assert choice.formats == BARE
-    assert not choice.scales
+    assert choice.routes.formats == BARE
+    assert not choice.routes.scales
     assert choice.spec is not None
     assert not choice.spec.adapters
+
+
+def on_endpoint(*adapters: str, **settings: Any) -> Any:
+    props = EngineProps(model_path="own.gguf", n_ctx=2048, adapters=adapters)
+    return endpoint_routes(BARE, Settings(endpoint="http://127.0.0.1:1", **settings), props)
+
+
+@pytest.mark.usefixtures("home")
+def test_an_endpoint_with_our_adapter_is_asked_as_our_engine_is() -> None:
+    found = on_endpoint("/srv/other.gguf", "C:\\models\\own-ru.gguf")
+    assert found.routes.formats["code"] == "qwen-fim"
+    assert found.lora["code"] == (LoraScale(0, 0.0), LoraScale(1, 0.75))
+    assert found.lora["chat"] == found.bare_lora == (LoraScale(0, 0.0), LoraScale(1, 0.0))
+    assert found.routes.bare == BARE
+
+
+@pytest.mark.usefixtures("home")
+def test_an_endpoints_own_adapters_act_as_their_owner_set_them() -> None:
+    assert not on_endpoint("/srv/other.gguf").lora
+    assert on_endpoint("/srv/other.gguf", adapter_scale=0.5).lora["chat"] == (LoraScale(0, 0.5),)
+    assert on_endpoint("/srv/own-ru.gguf", adapter="none").lora["code"] == (LoraScale(0, 0.0),)
+    assert on_endpoint("/srv/own-ru.gguf", adapter="none").routes.formats == BARE
+
+
+@pytest.mark.usefixtures("home")
+def test_an_endpoint_without_the_adapter_that_is_wanted_says_so() -> None:
+    assert "own-ru" in on_endpoint(adapter="own-ru").trouble
+    assert not on_endpoint().trouble

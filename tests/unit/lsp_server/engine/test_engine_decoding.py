@@ -263,6 +263,14 @@ def test_no_drafts_at_a_temperature(drafting: LlamaBackend) -> None:
     assert answer.last.timings.drafted_tokens == 0
 
 
+def test_a_load_tells_how_far_it_is(model_path: Path) -> None:
+    parts: list[float] = []
+    LlamaBackend(DecodingOptions(model_path, n_ctx=256, n_threads=2), on_load=parts.append).close()
+    assert parts == sorted(parts)
+    assert len(set(parts)) > 10
+    assert parts[-1] == 1.0
+
+
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
 def test_a_damaged_model_is_told(model_path: Path, tmp_path: Path, damage: str) -> None:
     with model_path.open("rb") as whole:

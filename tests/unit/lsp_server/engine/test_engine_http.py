@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from lsp_server.engine.backend import Backend
+from lsp_server.engine.backend import Backend, OnLoad
 from lsp_server.engine.base import Chunk, CompletionRequest, LoraScale, Priority
 from lsp_server.engine.client import HttpEngine, OpenAIEngine, connect_endpoint
 from lsp_server.engine.host import Host, listen
@@ -64,7 +64,7 @@ async def served() -> AsyncIterator[Served]:
     may_load, shut_down = threading.Event(), threading.Event()
     may_load.set()
 
-    def load() -> Backend:
+    def load(_on_load: OnLoad) -> Backend:
         may_load.wait(20)
         return ScriptedBackend(SCRIPT, "model.gguf", ("a.gguf", "b.gguf"))
 
@@ -217,17 +217,23 @@ async def test_shutdown(served: Served) -> None:
 async def test_while_the_model_loads() -> None:
     may_load = threading.Event()
 
-    def load() -> Backend:
+    has_begun = threading.Event()
+
+    def load(on_load: OnLoad) -> Backend:
+        on_load(0.417)
+        has_begun.set()
         may_load.wait(20)
         return ScriptedBackend(SCRIPT)
 
     worker = Worker(load, lambda error: None)
     async for url in serve(Host(worker, TOKEN, "1", lambda: None).app):
         worker.start()
+        assert await asyncio.to_thread(has_begun.wait, 20)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             answer = await http.get("/health")
             assert answer.status_code == 503
             assert answer.json()["error"]["type"] == "unavailable_error"
+            assert answer.json()["error"]["percent"] == 41
         with pytest.raises(EngineError) as caught:
             await HttpEngine(url, TOKEN).tokenize("x")
         assert caught.value.code == "engine_loading"

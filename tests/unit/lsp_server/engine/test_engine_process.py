@@ -197,6 +197,17 @@ async def test_a_damaged_script_is_told_and_not_tried_again_at_once(spec: Engine
     assert await answer(HttpEngine(state.url, state.token), "сумма") == "return a + b"
 
 
+async def test_waiting_is_told_how_far_the_load_is(spec: EngineSpec, home: Path) -> None:
+    assert spec.scripted is not None
+    spec.scripted.write_text("load_ms = 1500\n", encoding="utf-8")
+    told: list[int | None] = []
+    await EngineProcess(spec, directory=home).connect(lambda seconds, percent: told.append(percent))
+    percents = [percent for percent in told if percent is not None]
+    assert percents == sorted(percents)
+    assert len(set(percents)) >= 2, told
+    assert all(0 <= percent < 100 for percent in percents)
+
+
 async def test_a_crash_while_loading(spec: EngineSpec, home: Path) -> None:
     assert spec.scripted is not None
     spec.scripted.write_text("crash_at_load = true\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lsp_server.engine.backend import Backend, BackendError
+from lsp_server.engine.backend import Backend, BackendError, OnLoad
 from lsp_server.engine.base import Chunk, CompletionRequest, Priority, StopType
 from lsp_server.engine.scripted import Rule, Script, ScriptedBackend, encode
 from lsp_server.engine.worker import Job, Worker
@@ -53,7 +53,7 @@ class Client:
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     script = Script(answers=(SLOW, QUICK), prefill_delay_ms=5)
-    worker = Worker(lambda: ScriptedBackend(script), lambda error: None)
+    worker = Worker(lambda _: ScriptedBackend(script), lambda error: None)
     worker.start()
     yield worker
     worker.close()
@@ -149,7 +149,7 @@ def test_a_waiting_request_can_be_cancelled(worker: Worker) -> None:
 
 
 def test_closing_ends_everything() -> None:
-    worker = Worker(lambda: ScriptedBackend(Script(answers=(SLOW,))), lambda error: None)
+    worker = Worker(lambda _: ScriptedBackend(Script(answers=(SLOW,))), lambda error: None)
     worker.start()
     running, waiting = Client(worker, "slow"), Client(worker, "slow")
     running.speaks()
@@ -169,7 +169,7 @@ def test_an_error_of_one_request_leaves_the_next_alone(worker: Worker) -> None:
 def test_a_load_that_fails_is_told() -> None:
     told: list[BackendError | None] = []
 
-    def load() -> Backend:
+    def load(_on_load: OnLoad) -> Backend:
         raise BackendError("model_damaged", "no magic")
 
     worker = Worker(load, told.append)

@@ -5,9 +5,11 @@ Leaves `adapter/` (PEFT), `losses.json` (every logged step, no times), `summary.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,8 @@ def run(run: Run, folder: Path) -> None:
     """The stage. Goes on from the last whole checkpoint in `folder`."""
     measure = Measure()
     trainer = make_trainer(run, folder, measure)
-    _train(trainer, folder / "checkpoints", run.recipe.train.patience)
+    with _products(fast=run.recipe.train.fast_products):
+        _train(trainer, folder / "checkpoints", run.recipe.train.patience)
     adapter = folder / "adapter"
     trainer.model.save_pretrained(adapter)
     (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card: ours comes from the stage `card`
@@ -61,7 +64,20 @@ def run(run: Run, folder: Path) -> None:
 def join(run: Run) -> None:
     """Take part in training as a process of a launcher that is not the first."""
     folder = run.root / "train.partial"
-    _train(make_trainer(run, folder, Measure()), folder / "checkpoints", run.recipe.train.patience)
+    with _products(fast=run.recipe.train.fast_products):
+        _train(make_trainer(run, folder, Measure()), folder / "checkpoints", run.recipe.train.patience)
+
+
+@contextlib.contextmanager
+def _products(*, fast: bool) -> Iterator[None]:
+    """Let products of fp32 matrices be made in bf16 where the processor has AMX; what comes after measures exactly."""
+    before = torch.get_float32_matmul_precision()
+    if fast and torch.cpu._is_amx_tile_supported():  # no public way to ask
+        torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _train(trainer: CompletionTrainer, checkpoints: Path, patience: int) -> None:
@@ -81,8 +97,6 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
     recipe = run.recipe
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    if recipe.train.fast_products and torch.cpu._is_amx_tile_supported():  # no public way to ask
-        torch.set_float32_matmul_precision("medium")
     transformers.set_seed(recipe.seed)
     base = open_base(run)
     return CompletionTrainer(

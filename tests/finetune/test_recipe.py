@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from finetune.errors import FinetuneError
-from finetune.recipe import from_tree, known_recipes, load, to_yaml
+from finetune.recipe import RECIPES, from_tree, known_recipes, load, to_yaml
 from models.messages import set_language
 
 MODEL = {"base": "tiny:qwen2", "prompt_format": "qwen-fim"}
@@ -78,6 +79,29 @@ def test_set_changes_one_value() -> None:
     assert recipe.data.sources[0].path == "a.jsonl"
     assert recipe.seed == 3
     assert recipe.lora.r == 4
+
+
+def test_a_recipe_that_extends_another_changes_some_keys_of_a_section(tmp_path: Path) -> None:
+    path = tmp_path / "мой.yaml"
+    path.write_text("extends: smoke-qwen2\nseed: 5\ntrain: {learning_rate: 1e-5}\n", encoding="utf-8")
+    (base,), (mine,) = load("smoke-qwen2"), load(str(path), ["train.warmup_steps=1"])
+    assert (mine.name, mine.seed, mine.train.learning_rate, mine.train.warmup_steps) == ("мой", 5, 1e-5, 1)
+    assert replace(mine.train, learning_rate=0, warmup_steps=0) == replace(base.train, learning_rate=0, warmup_steps=0)
+    assert (mine.model, mine.data) == (base.model, base.data)
+
+
+def test_extending_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "мой.yaml"
+    path.write_text("extends: no-such-recipe\n", encoding="utf-8")
+    with pytest.raises(FinetuneError) as caught:
+        load(str(path))
+    assert caught.value.code == "recipe-missing"
+
+
+@pytest.mark.parametrize("path", sorted((RECIPES / "ablation").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_arms_of_the_ablation_spend_the_same_tokens(path: Path) -> None:
+    (recipe,) = load(str(path))
+    assert recipe.data.budget_tokens == 60_000
 
 
 def test_set_of_something_else_is_refused() -> None:

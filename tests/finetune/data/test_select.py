@@ -183,3 +183,11 @@ def test_a_cluster_stays_on_one_side() -> None:
         assert side_of["a", n] == side_of["a", n // 4 * 4]
     assert side_of["a", 0] == side_of["a", 4]
     assert all(side_of["b", n] == side_of["a", n] for n in range(20))
+
+
+def test_an_adapter_for_editing_learns_no_conversations() -> None:
+    data = DataSection((Source("corpus", licence="Apache-2.0"),), edits_only=True)
+    made = select(data)
+    assert made.rows
+    assert all(row.is_task for row in made.rows)
+    assert {one.reason for one in made.dropped} == {"a conversation"}

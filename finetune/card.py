@@ -16,22 +16,47 @@ import yaml
 from finetune.base import open_base
 from finetune.export.stage import adapter_name, quantised_name
 from finetune.stage import Run, file_hash, read_manifest
+from models.catalog import Catalog
 from models.gguf import read_header
 from models.local import local_entry
 from models.own import add_entry
-from models.prompt import FORMATS
+from models.prompt import FORMATS, Kind
 from models.store import Store
 
 
 def run(run: Run, folder: Path) -> None:
     """The stage. Leaves `README.md` and `catalog.toml`, and tells the user's catalog."""
-    entry = catalog_entry(run)
+    entry, adapter = catalog_entry(run), adapter_entry(run)
     (folder / "README.md").write_text(card_text(run, entry), encoding="utf-8")
     # Paths differ between machines, so the file with them is named as what is not hashed.
-    (folder / "local.json").write_text(json.dumps(entry, ensure_ascii=False, indent=1), encoding="utf-8")
-    portable = {**entry, "files": [{k: v for k, v in entry["files"][0].items() if k != "path"}]}
-    (folder / "catalog.toml").write_text(tomlkit.dumps({"model": [portable]}), encoding="utf-8")
+    local = {"model": [entry], "adapter": [adapter] if adapter else []}
+    (folder / "local.json").write_text(json.dumps(local, ensure_ascii=False, indent=1), encoding="utf-8")
+    portable: dict[str, Any] = {
+        "model": [{**entry, "files": [{k: v for k, v in entry["files"][0].items() if k != "path"}]}]
+    }
     add_entry("model", entry, Store())
+    if adapter:
+        portable["adapter"] = [{**adapter, "path": Path(adapter["path"]).name}]
+        add_entry("adapter", adapter, Store())
+    (folder / "catalog.toml").write_text(tomlkit.dumps(portable), encoding="utf-8")
+
+
+def adapter_entry(run: Run) -> dict[str, Any] | None:
+    """The entry of the adapter alone, for use over its base; None where the base is no model of the catalog."""
+    model = run.recipe.model
+    base = Catalog.load().get(model.base.removeprefix("gguf:")) if model.base.startswith("gguf:") else None
+    if base is None:
+        return None
+    path = (run.folder("export") / adapter_name(run)).resolve()
+    kinds: tuple[Kind, ...] = ("code", "docstring")
+    return {
+        "id": f"{run.recipe.name}-adapter",
+        "base": base.id,
+        "path": str(path),
+        "sha256": file_hash(path),
+        "licence": model.licence,
+        "prompt": {kind: model.prompt_format for kind in kinds if kind in FORMATS[model.prompt_format]},
+    }
 
 
 def catalog_entry(run: Run) -> dict[str, Any]:

@@ -135,7 +135,7 @@ async def _editing(chosen: Sequence[cases.EditingCase], sides: _Sides, records: 
             key = f"{side}/{ask.key(case, 'server', sides.counter.name)}"
             row = records.get(key)
             if row is None:
-                row = records.add(key, asdict(await ask.ask_server(case, editor, sides.counter)))
+                row = records.add(key, asdict(await ask.ask_server(case, editor, sides.counter, look_for_spans=False)))
             rows.append(row)
         pairs.append(Pair(case.kind, *rows))
         _progress("editing", number, len(chosen), pairs)

@@ -61,8 +61,13 @@ def key(case: EditingCase, mode: Mode, model: str, prompt_format: str = "auto") 
     return f"{mode_and_format}/{model}/{case.id}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-async def ask_server(case: EditingCase, editor: BenchmarkEditor, bare: BareModel) -> Result:
-    """Open the file, ask at the cursor, apply the edit, run the check. `bare` counts tokens."""
+async def ask_server(
+    case: EditingCase, editor: BenchmarkEditor, bare: BareModel, *, look_for_spans: bool = True
+) -> Result:
+    """Open the file, ask at the cursor, apply the edit, run the check. `bare` counts tokens.
+
+    `look_for_spans`: where the check fails, whether some part of the raw answer would have passed (many runs).
+    """
     uri = editor.open(case.text, case.cells)
     reply = await editor.complete(uri, case.text, case.line, len(case.typed))
     editor.close(uri)
@@ -76,6 +81,7 @@ async def ask_server(case: EditingCase, editor: BenchmarkEditor, bare: BareModel
         n_generated=reply.raw.n_tokens if reply.raw else None,
         wall_ms=reply.wall_ms,
         problems=reply.problems,
+        look_for_spans=look_for_spans,
     )
 
 
@@ -119,10 +125,11 @@ async def _judged(
     n_generated: int | None,
     wall_ms: float,
     problems: tuple[str, ...],
+    look_for_spans: bool = True,
 ) -> Result:
     outcome = await asyncio.to_thread(sandbox.run, case.program(document), files=case.files)
     lost: bool | None = None
-    if not outcome.passed and raw is not None:
+    if look_for_spans and not outcome.passed and raw is not None:
         lost = await asyncio.to_thread(spans.passing_span, case, raw) is not None
     return Result(
         case=case.id,

@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks import humaneval
 from benchmarks.by_hand import BareModel
@@ -26,12 +27,17 @@ from benchmarks.client import BenchmarkEditor
 from benchmarks.editing import ask, cases
 from benchmarks.records import Record, Records
 from finetune.evaluate.intervals import paired_bootstrap
+from lsp_server.choice import choose, serve
+from lsp_server.engine.base import Chunk, CompletionRequest
 from lsp_server.errors import KodopisError
+from lsp_server.settings import Settings
 from models.catalog import Catalog
 from models.errors import ModelError
 from models.store import sha256_of
 
-_SETS = ("editing", "ru", "en")
+_SETS = ("editing", "ru", "en", "speed")
+_SPEED_ROUNDS = 5
+_SPEED_TOKENS = 96
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     for title, pairs in found.items():
         print("\n".join(report(title, pairs)), end="\n\n")
+    if "speed" in (options.only or _SETS):
+        print(asyncio.run(_speed(options)))
     return 0
 
 
@@ -77,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--adapter", default="auto", help="auto, an id of the catalog, or a GGUF file")
     parser.add_argument("--scale", type=float, help="instead of the catalog's; turns routing off")
     parser.add_argument("--prompt-format", default="auto", help="the adapter's, where no catalog knows it")
-    parser.add_argument("--only", choices=_SETS, action="append", help="may be repeated; default: all three")
+    parser.add_argument("--only", choices=_SETS, action="append", help="may be repeated; default: all")
     parser.add_argument("--split", choices=("dev", "test"), default="test", help="of the editing cases")
     parser.add_argument("--limit", type=int, help="about so many editing cases; the first so many of the others")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
@@ -88,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(options: argparse.Namespace) -> dict[str, list[Pair]]:
     wanted = options.only or list(_SETS)
     tasks = {language: _tasks(language, options.limit) for language in ("ru", "en") if language in wanted}
+    if wanted == ["speed"]:
+        return {}
     records = Records(options.out)
     common = {"model": options.model, "timeBudgetMs": 0}
     tuned = {"adapter": options.adapter, "adapterScale": options.scale, "promptFormat": options.prompt_format}
@@ -155,6 +165,25 @@ async def _humaneval(tasks: Sequence[humaneval.Task], language: str, sides: _Sid
         pairs.append(Pair("", *rows))
         _progress(language, number, len(tasks), pairs)
     return pairs
+
+
+async def _speed(options: argparse.Namespace) -> str:
+    """Decoding with the adapter and without, in turns, in one engine."""
+    served = await serve(choose(Settings(model=options.model, adapter=options.adapter, adapter_scale=options.scale)))
+    try:
+        prompt = await served.engine.tokenize("def area(width, height):\n    return width * height\n\n\ndef volume(")
+        speeds: dict[str, list[float]] = {"bare": [], "adapter": []}
+        for _ in range(_SPEED_ROUNDS):
+            for name, lora in (("bare", ()), ("adapter", served.lora["code"])):
+                request = CompletionRequest(prompt, _SPEED_TOKENS, lora=lora, family=name)
+                chunks = cast("AsyncGenerator[Chunk, None]", served.engine.complete(request))
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        speeds[name] += [chunk.timings.tokens_per_s] if chunk.stop_type is not None else []
+    finally:
+        await served.engine.close()
+    bare, adapted = (statistics.median(found) for found in speeds.values())
+    return f"decode speed with the adapter / without: {adapted:.1f} / {bare:.1f} = {adapted / bare:.2f}  bar ≥ 0.9"
 
 
 def _progress(what: str, number: int, total: int, pairs: Sequence[Pair]) -> None:

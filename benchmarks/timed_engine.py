@@ -58,7 +58,7 @@ class TimedEngine:
         def on_loaded(_: BackendError | None) -> None:
             loop.call_soon_threadsafe(self._loaded.set)
 
-        self._worker = _TimedWorker(lambda: ScriptedBackend(Script.load(script)), on_loaded)
+        self._worker = _TimedWorker(lambda _: ScriptedBackend(Script.load(script)), on_loaded)
         self._worker.arrivals = []
         host = Host(self._worker, self.token, "benchmark", lambda: None)
         config = uvicorn.Config(host.app, log_config=None, access_log=False, lifespan="off", ws="none")

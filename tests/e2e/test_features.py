@@ -185,6 +185,17 @@ async def test_a_chosen_action_can_be_run_as_it_is(start: StartEditor) -> None:
     assert "return a + b" in apply_edit(editor, uri)
 
 
+async def test_status_says_how_far_the_model_is_loaded(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```"}, script={"load_ms": 1500})
+    uri = editor.open(FUNCTION)
+    await editor.complete(uri, editor.end(uri, 2))
+    percents = [status["percent"] for status in editor.statuses if "percent" in status]
+    assert percents == sorted(percents)
+    assert len(set(percents)) >= 2, editor.statuses
+    assert all(status["state"] == "loading" for status in editor.statuses if "percent" in status)
+    assert editor.statuses[-1]["state"] == "ready"
+
+
 async def test_status_models_and_the_engine(start: StartEditor) -> None:
     editor = await start({"match": "сложи", "text": "return a + b\n```"})
     assert (await editor.command("status"))["state"] == "off"

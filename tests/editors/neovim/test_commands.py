@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -122,6 +123,22 @@ def test_status_and_status_line(neovim_editor: Editor) -> None:
     editor.keys("<Esc>")
     editor.command("Kodopis status")
     editor.wait(lambda: any(notice.startswith("Кодопись: готова") for notice in editor.notices), "status message")
+
+
+def test_the_status_line_shows_how_far_the_model_is_loaded(neovim_editor: Editor, script: Path) -> None:
+    editor = neovim_editor
+    script.write_text(f"load_ms = 3000\n{script.read_text(encoding='utf-8')}", encoding="utf-8")
+    editor.open("загрузка.py")
+    editor.keys("i# сложи два числа<CR>")
+
+    def loaded() -> str:
+        found = re.search(r"загружает модель (\d+) %", editor.lua("return require('kodopis').statusline()"))
+        return found[1] if found else ""
+
+    first = editor.wait(loaded, "percent")
+    editor.wait(lambda: loaded() not in ("", first), "more percent")
+    editor.wait(lambda: editor.lua("return require('kodopis').statusline()").startswith("Кодопись: готова"), "ready")
+    assert "%" not in editor.lua("return require('kodopis').statusline()")
 
 
 def test_write_puts_code_into_the_file(neovim_editor: Editor) -> None:

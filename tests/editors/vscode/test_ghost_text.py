@@ -136,6 +136,22 @@ def test_automatic_suggestions_can_be_turned_off(editor: OpenEditor) -> None:
     window.wait_for_status(r"^(?!.*по запросу)")
 
 
+def test_status_shows_how_far_the_model_is_loaded(
+    world: World, start_server: StartServer, open_window: OpenWindow
+) -> None:
+    file = world.folder / "слова.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("", encoding="utf-8")
+    window = open_window(start_server(scripted(world.root / "ответы.toml", f"load_ms = 8000\n{ANSWERS}")), file)
+    window.wait_for_status("ожидает")
+    window.type("# верни самую длинную строку\n")
+    first = window.wait_for_status(r"загружается, \d+ %")
+    window.shoot("loading")
+    wait_for(lambda: window.status() != first and "%" in window.status(), "more is loaded", window.status)
+    window.wait_for_ghost("return best")
+    window.wait_for_status(r"^\s*ответы(?!.*[%…])")
+
+
 def test_variants(world: World, start_server: StartServer, open_window: OpenWindow) -> None:
     """The scripted engine says the same to everybody, so that the other answer comes from another script."""
     file = world.folder / "варианты.py"

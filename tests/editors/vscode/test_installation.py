@@ -311,7 +311,7 @@ def test_model_is_offered_cancelled_and_resumed(
     window.shoot("offered")
     window.click_button("Скачать")
     assert hub.hub.paused.wait(60)
-    window.wait_for_status("скачивается")
+    window.wait_for_status(r"скачивается, \d+ %")
     window.shoot("downloading")
     window.click_button("Cancel")
     window.wait_for_notice("Скачивание отменено")

@@ -41,13 +41,13 @@ def run(run: Run, folder: Path) -> None:
     (folder / "catalog.toml").write_text(tomlkit.dumps(portable), encoding="utf-8")
 
 
-def adapter_entry(run: Run) -> dict[str, Any] | None:
+def adapter_entry(run: Run, file: Path | None = None) -> dict[str, Any] | None:
     """The entry of the adapter alone, for use over its base; None where the base is no model of the catalog."""
     model = run.recipe.model
     base = Catalog.load().get(model.base.removeprefix("gguf:")) if model.base.startswith("gguf:") else None
     if base is None:
         return None
-    path = (run.folder("export") / adapter_name(run)).resolve()
+    path = (file or run.folder("export") / adapter_name(run)).resolve()
     kinds: tuple[Kind, ...] = ("code", "docstring")
     return {
         "id": f"{run.recipe.name}-adapter",
@@ -87,30 +87,14 @@ def catalog_entry(run: Run) -> dict[str, Any]:
 
 def card_text(run: Run, entry: Mapping[str, Any]) -> str:
     """The card in Markdown: what it is, how it was made, what was measured, what it costs."""
-    recipe = run.recipe
-    data = _read(run, "data", "summary.json")
-    train = _read(run, "train", "summary.json")
     merge = _read(run, "merge", "summary.json")
     losses = merge["held_out_loss"]
-    licences = sorted({source.licence for source in recipe.data.sources})
-    front = front_matter({"language": ["ru", "en"], "license": recipe.model.licence, "base_model": recipe.model.base})
     requantised = open_base(run).is_requantised
     lines = [
-        f"---\n{front}---\n# {entry['title']}\n",
-        f"{recipe.description}.\n",
-        f"- Base: `{recipe.model.base}`; weights while training: {recipe.model.precision}"
-        + (" (dequantised from GGUF: the quantised files here are **requantised**)" if requantised else ""),
-        f"- Prompt format: `{recipe.model.prompt_format}`, template hash `{data['template_hash'][:16]}`",
-        f"- Licence of the base: {recipe.model.licence}; of the data: {', '.join(licences)}",
-        f"- LoRA: r = {recipe.lora.r}, alpha = {recipe.lora.alpha}, {train['trainable_parameters']:,} trained weights",
-        f"- {train['steps']} steps, learning rate {recipe.train.learning_rate:g} ({recipe.train.schedule}), "
-        f"seed {recipe.seed}, replay {recipe.data.replay_fraction:g}, KL to the base {recipe.train.kl_to_base:g}",
-        f"- Rows: {data['rows']['train']} to learn ({data['completion_tokens']['train']:,} tokens with loss), "
-        f"{data['rows']['validation']} to validate, {data['rows']['test']} to test",
-        f"- Held-out loss per token {losses['adapter_on_training_base']:.4f} (step {train['best_step']}); merged on "
-        f"path {merge['chosen']} {losses[merge['chosen']]:.4f}, cast to fp16 {losses['after_cast_to_fp16']:.4f}",
-        f"- The stop token is the first choice where an answer ends in "
-        f"{train['stop_token']['top1']:.0%} of held-out rows",
+        *how_made(run, entry["title"]),
+        f"- Merged on path {merge['chosen']}: held-out loss per token {losses[merge['chosen']]:.4f}, with the adapter "
+        f"instead {losses['adapter_on_training_base']:.4f}, cast to fp16 {losses['after_cast_to_fp16']:.4f}"
+        + ("; the quantised files here are **requantised**" if requantised else ""),
         "\n## Files\n",
         _files(run),
         "\n## Parity with what was trained\n",
@@ -125,6 +109,34 @@ def card_text(run: Run, entry: Mapping[str, Any]) -> str:
         _measured(run),
     ]
     return "\n".join(lines) + "\n"
+
+
+def how_made(run: Run, title: str) -> list[str]:
+    """The card's first lines: what is known as soon as training is over."""
+    recipe = run.recipe
+    data = _read(run, "data", "summary.json")
+    train = _read(run, "train", "summary.json")
+    licences = sorted({source.licence for source in recipe.data.sources})
+    front = front_matter({"language": ["ru", "en"], "license": recipe.model.licence, "base_model": recipe.model.base})
+    rows = read_manifest(run.folder("data"))
+    return [
+        f"---\n{front}---\n# {title}\n",
+        f"{recipe.description}.\n",
+        f"- Recipe: `{recipe.name}`, seed {recipe.seed}",
+        f"- Base: `{recipe.model.base}`; weights while training: {recipe.model.precision}"
+        + (", dequantised from GGUF" if open_base(run).is_requantised else ""),
+        f"- Prompt format: `{recipe.model.prompt_format}`, template hash `{data['template_hash'][:16]}`",
+        f"- Licence of the base: {recipe.model.licence}; of the data: {', '.join(licences)}",
+        f"- LoRA: r = {recipe.lora.r}, alpha = {recipe.lora.alpha}, {train['trainable_parameters']:,} trained weights",
+        f"- {train['steps']} steps, learning rate {recipe.train.learning_rate:g} ({recipe.train.schedule}), "
+        f"replay {recipe.data.replay_fraction:g}, KL to the base {recipe.train.kl_to_base:g}; "
+        f"best held-out loss per token {train['best_held_out_loss']:.4f}, at step {train['best_step']}",
+        f"- Rows: {data['rows']['train']} to learn ({data['completion_tokens']['train']:,} tokens with loss, "
+        f"SHA-256 `{rows.outputs['train.jsonl'][:16] if rows else ''}`), "
+        f"{data['rows']['validation']} to validate, {data['rows']['test']} to test",
+        f"- The stop token is the first choice where an answer ends in "
+        f"{train['stop_token']['top1']:.0%} of held-out rows",
+    ]
 
 
 def front_matter(tree: Mapping[str, Any]) -> str:

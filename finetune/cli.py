@@ -6,6 +6,7 @@ python -m finetune --recipe smoke               every stage on tiny models, in m
 python -m finetune --recipe my.yaml data train  some stages, and what they need
 python -m finetune inspect                      one example: text, token ids, loss mask
 python -m finetune compare RUN RUN              two runs beside each other
+python -m finetune adapter --out DIR            the trained adapter alone: GGUF, card, catalog entry
 python -m finetune export --adapter DIR         any PEFT adapter as GGUF
 """
 
@@ -35,7 +36,7 @@ from finetune.stage import Run
 from models.errors import ModelError
 
 DEFAULT_RECIPE = "qwen2.5-coder-0.5b-cpu"
-_WORDS = ("plan", "inspect", "compare")
+_WORDS = ("plan", "inspect", "compare", "adapter")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m finetune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "words", nargs="*", metavar="STAGE", help=f"plan, inspect, compare, or {', '.join(pipeline.NAMES)}"
+        "words", nargs="*", metavar="STAGE", help=f"{', '.join(_WORDS)}, or {', '.join(pipeline.NAMES)}"
     )
     parser.add_argument("--recipe", default=DEFAULT_RECIPE, help=f"a YAML file, or {', '.join(known_recipes())}")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--row", type=int, default=1, help="inspect: which training example")
     parser.add_argument("--adapter", type=Path, help="export: a PEFT adapter of any origin")
     parser.add_argument("--base", type=Path, help="export --adapter: a folder with its base's config.json")
-    parser.add_argument("--out", type=Path, help="export --adapter: the file to write")
+    parser.add_argument("--out", type=Path, help="adapter: the folder to write; export --adapter: the file")
     return parser
 
 
@@ -120,6 +121,12 @@ def _one_recipe(recipe: Recipe, words: Sequence[str], options: argparse.Namespac
         from finetune.inspection import inspect  # noqa: PLC0415 - brings transformers
 
         print(inspect(run, options.row))
+        return
+    if "adapter" in words:
+        pipeline.perform(run, ["train"], fresh=options.fresh, announce=_announce)
+        from finetune.adapter import write_adapter  # noqa: PLC0415 - brings torch
+
+        print(write_adapter(run, options.out or run.root / f"{recipe.name}-adapter"))
         return
     outcomes = pipeline.perform(run, words, fresh=options.fresh, announce=_announce)
     _summarise(run, outcomes)

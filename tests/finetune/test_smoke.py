@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from finetune.merge import _merge
 from finetune.parity import agreement, gguf_logits
 from finetune.pipeline import open_run
 from finetune.recipe import load
+from models.gguf import read_header
 
 NAMES = ("smoke-mistral", "smoke-qwen2")
 
@@ -212,6 +214,17 @@ def test_plan_counts_and_leaves_no_trace(smoke: Workshop, tmp_path: Path) -> Non
     assert not (tmp_path / "none").exists()
     shape = load_model(open_base(open_run(load("smoke-qwen2")[0], smoke.runs)), "fp32").config
     assert shape.hidden_size == 96  # what the plan assumes of this base
+
+
+def test_an_adapter_alone_comes_with_its_card(smoke: Workshop, tmp_path: Path) -> None:
+    done = smoke.finetune("--recipe", "smoke-qwen2", "adapter", "--out", str(tmp_path / "мой-адаптер"))
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "мой-адаптер" / "мой-адаптер.gguf"
+    assert Path(done.stdout.splitlines()[-1]) == file
+    assert read_header(file).is_adapter
+    card = (file.parent / "README.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in card
+    assert "seed 17" in card
 
 
 def test_any_adapter_becomes_a_gguf(smoke: Workshop, tmp_path: Path) -> None:

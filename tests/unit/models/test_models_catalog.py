@@ -70,6 +70,20 @@ def test_every_packaged_model_can_be_asked_and_fetched(home: Path) -> None:
         assert all(file.sha256 for file in entry.files if file.parts)
 
 
+def test_every_packaged_adapter_is_whole_and_fits_its_base(home: Path) -> None:
+    catalog = Catalog.load()
+    assert catalog.adapters
+    for adapter in catalog.adapters:
+        base = catalog.get(adapter.base)
+        assert base is not None
+        assert catalog.adapter(adapter.id, base) == adapter  # its hash and its architecture
+        assert adapter.path.stat().st_size <= 20_000_000
+        assert (adapter.path.parent / "README.md").is_file()
+        assert adapter.licence == "Apache-2.0"
+        assert set(adapter.prompt) == {"code", "docstring"}
+        assert (base.adapter == adapter) == adapter.is_default
+
+
 @pytest.mark.parametrize(
     ("gib", "cores", "expected"),
     [

@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prompt-format", default="auto", help="the adapter's, where no catalog knows it")
     parser.add_argument("--only", choices=_SETS, action="append", help="may be repeated; default: all")
     parser.add_argument("--split", choices=("dev", "test"), default="test", help="of the editing cases")
+    parser.add_argument("--kind", choices=sorted(cases.KINDS), help="editing cases of this kind alone")
     parser.add_argument("--limit", type=int, help="about so many editing cases; the first so many of the others")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
     parser.add_argument("--failed", action="store_true", help="show what one of them passed and the other did not")
@@ -111,7 +112,7 @@ async def _run(options: argparse.Namespace) -> dict[str, list[Pair]]:
             stack.push_async_callback(editor.stop)
         sides = _Sides(base, adapted, counter, _name(options))
         if "editing" in wanted:
-            chosen = cases.load(options.split)
+            chosen = [case for case in cases.load(options.split) if options.kind in (None, case.kind)]
             chosen = chosen[:: max(1, len(chosen) // options.limit)] if options.limit else chosen
             found[f"editing cases, {options.split}"] = await _editing(chosen, sides, records)
         for language, some in tasks.items():

@@ -137,12 +137,14 @@ def run_recipe_tasks(run: Run, files: Files, folder: Path) -> dict[str, list[dic
     if not options.tasks:
         return {}
     if options.task_backend == "hf":
+        import torch  # noqa: PLC0415 - heavy, and for this backend alone
         from lm_eval.models.huggingface import HFLM  # noqa: PLC0415 - brings transformers' models
 
+        device = "cuda" if torch.cuda.is_available() else "cpu"  # by itself it takes "cuda" on every machine
         weights = open_base(run).folder
         for name, place in (("base", weights), ("merged", run.folder("merge") / "merged")):
             if place:
-                model = HFLM(pretrained=str(place), batch_size=1)
+                model = HFLM(pretrained=str(place), batch_size=1, device=device)
                 found[name] = list(run_tasks(model, options.tasks, options.task_limit, folder, options.answer_tokens))
         return {name: as_json(results) for name, results in found.items()}
     with opened(files.base, n_ctx=_N_CTX) as model:

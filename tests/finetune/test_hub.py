@@ -59,14 +59,26 @@ class _Hub(http.server.BaseHTTPRequestHandler):
             files = f"/{name.removeprefix('models/')}/resolve/"
             if address == f"/api/{name}" or address.startswith(f"/api/{name}/"):
                 listing = _listing(name, folder, address.removeprefix(f"/api/{name}"))
-                if listing is not None:
+                if listing is None:
+                    self._lack()
+                else:
                     self._send(json.dumps(listing).encode(), "application/json", with_body=with_body)
-                    return
+                return
             elif address.startswith(files) and (folder / address.rsplit("/", 1)[-1]).is_file():
                 body = (folder / address.rsplit("/", 1)[-1]).read_bytes()
                 self._send(body, "application/octet-stream", with_body=with_body)
                 return
+            elif address.startswith(files):
+                self._lack()
+                return
         self.send_error(404)
+
+    def _lack(self) -> None:
+        """A file or folder that the repository has not: the hub's clients know it by this header."""
+        self.send_response(404)
+        self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _send(self, body: bytes, kind: str, *, with_body: bool) -> None:
         self.send_response(200)

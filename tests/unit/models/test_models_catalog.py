@@ -80,7 +80,7 @@ def test_every_packaged_adapter_is_whole_and_fits_its_base(home: Path) -> None:
         assert adapter.path.stat().st_size <= 20_000_000
         assert (adapter.path.parent / "README.md").is_file()
         assert adapter.licence == "Apache-2.0"
-        assert set(adapter.prompt) == {"code", "docstring"}
+        assert "code" in adapter.prompt
         assert (base.adapter == adapter) == adapter.is_default
 
 

@@ -66,6 +66,7 @@ ENDPOINT_REFUSED = Message(
 )
 LOADING_TITLE = Message(ru="Кодопись: загружается {title}", en="Kodopis: loading {title}")
 THINKING_TITLE = Message(ru="Кодопись: пишется код", en="Kodopis: writing code")
+EXPLAINING_TITLE = Message(ru="Кодопись: пишется объяснение", en="Kodopis: explaining")
 EXTRA_MISSING = Message(
     ru="Движок не установлен: выполните «pip install kodopis[engine]» или задайте kodopis.endpoint.",
     en="The engine is not installed: run “pip install kodopis[engine]” or set kodopis.endpoint.",

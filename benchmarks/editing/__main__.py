@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", help="cases whose id contains this")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
     parser.add_argument("--prompt-format", default="auto", help="mode server: another prompt format than the catalog's")
+    parser.add_argument("--adapter", default="auto", help="mode server: auto (the catalog's), none, an id or a file")
     parser.add_argument("--failed", action="store_true", help="show the answers that did not pass")
     options = parser.parse_args(arguments)
     chosen = _chosen(options)
@@ -61,14 +62,15 @@ async def _run(options: argparse.Namespace, chosen: list[cases.EditingCase]) -> 
     records = Records(options.out)
     mode = cast("Mode", options.mode)
     bare = await BareModel.of(options.model)
-    settings = {"model": options.model, "promptFormat": options.prompt_format}
+    settings = {"model": options.model, "promptFormat": options.prompt_format, "adapter": options.adapter}
+    asked = options.prompt_format if options.adapter == "none" else f"{options.prompt_format}+{options.adapter}"
     editor = BenchmarkEditor(settings) if mode == "server" else None
     rows = []
     try:
         if editor is not None:
             await editor.start()
         for number, case in enumerate(chosen, start=1):
-            key = ask.key(case, mode, bare.name, options.prompt_format)
+            key = ask.key(case, mode, bare.name, asked if mode == "server" else "auto")
             row = records.get(key)
             if row is None:
                 row = records.add(key, asdict(await _one(case, mode, editor, bare)))

@@ -38,7 +38,7 @@ async def explain(ls: KodopisServer, raw: Mapping[str, Any], token: types.Progre
 
     markdown = ""
     question = EXPLAIN.format(code=seen)
-    async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=this.cancel):
+    async with ls.editor.progress(messages.EXPLAINING_TITLE(), token, cancel=this.cancel):
         with ls.engines.thinking(served):
             async with aclosing(converse(served, question, document=f"explain:{document.uri}")) as answer:
                 async for said in answer:

@@ -172,10 +172,12 @@ def endpoint(world: World) -> Iterator[tuple[str, str]]:
     def told() -> dict[str, object]:
         return json.loads(state.read_text(encoding="utf-8")) if state.exists() else {}
 
-    found = wait_for(told, "the model server's address")
-    yield f"http://127.0.0.1:{found['port']}", str(found["token"])
-    process.kill()
-    process.wait()
+    try:
+        found = wait_for(told, "the model server's address")
+        yield f"http://127.0.0.1:{found['port']}", str(found["token"])
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

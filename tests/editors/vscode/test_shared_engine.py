@@ -43,7 +43,7 @@ def test_two_windows_and_neovim_share_one_engine(
             editor.open("третье.py")
             editor.keys(f"i{COMMENT}<CR>")
             editor.wait(lambda: "return best" in editor.ghost, "ghost text")
-            assert len(processes(world, "lsp_server")) == 3
+            editor.wait(lambda: len(processes(world, "lsp_server")) == 3, "a server for each window, and no more")
             assert len(processes(world, "lsp_server.engine")) == 1
         finally:
             editor.close()

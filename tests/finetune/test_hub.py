@@ -64,11 +64,11 @@ class _Hub(http.server.BaseHTTPRequestHandler):
                 else:
                     self._send(json.dumps(listing).encode(), "application/json", with_body=with_body)
                 return
-            elif address.startswith(files) and (folder / address.rsplit("/", 1)[-1]).is_file():
+            if address.startswith(files) and (folder / address.rsplit("/", 1)[-1]).is_file():
                 body = (folder / address.rsplit("/", 1)[-1]).read_bytes()
                 self._send(body, "application/octet-stream", with_body=with_body)
                 return
-            elif address.startswith(files):
+            if address.startswith(files):
                 self._lack()
                 return
         self.send_error(404)

@@ -34,6 +34,7 @@ class RawClient:
             env=env,
         )
         self._watchdog = threading.Timer(WAIT_S * 2, self.process.kill)
+        self._watchdog.daemon = True  # pytest is not to wait for it in the end
         self._watchdog.start()
 
     def send_bytes(self, data: bytes) -> None:

@@ -69,16 +69,20 @@ def row_of(source: Source, number: int, item: Mapping[str, Any]) -> Row | Droppe
     for ours, theirs in source.columns.items():
         if theirs in item:
             renamed[ours] = item[theirs]
-    instruction = renamed.get("instruction", renamed.get("prompt"))
-    answer = renamed.get("completion", renamed.get("output"))
+    # In a set of the hub every row has every column; what a row lacks there is null.
+    filled = {key: value for key, value in renamed.items() if value is not None}
+    instruction = filled.get("instruction", filled.get("prompt"))
+    answer = filled.get("completion", filled.get("output"))
     if instruction is None or answer is None:
+        if renamed.keys() & {"instruction", "prompt"} and renamed.keys() & {"completion", "output"}:
+            return Dropped(source.path, number, "empty")
         found = ", ".join(map(str, item)) or "—"
         raise FinetuneError("columns-missing", COLUMNS_MISSING, path=source.path, row=number, found=found)
     if not isinstance(instruction, str) or not isinstance(answer, str):
         return Dropped(source.path, number, "not text")
     if not instruction.strip() or not answer.strip():
         return Dropped(source.path, number, "empty")
-    prefix = renamed.get("prefix")
+    prefix = filled.get("prefix")
     return Row(
         source=source.path,
         number=number,

@@ -12,7 +12,7 @@ from workshop import Workshop
 from finetune.base import load_tokenizer, open_base
 from finetune.data.build import read_split
 from finetune.data.render import Rendered, render, segment_ids, stop_token, tokenize
-from finetune.data.rows import Dropped, Row
+from finetune.data.rows import Dropped, Row, row_of
 from finetune.data.sources import read_rows
 from finetune.errors import FinetuneError
 from finetune.pipeline import open_run
@@ -79,6 +79,15 @@ def test_sets_of_another_form_are_refused(tmp_path: Path, line: bytes, code: str
     with pytest.raises(FinetuneError) as caught:
         list(read_rows(write(tmp_path / "a.jsonl", line)))
     assert caught.value.code == code
+
+
+def test_what_a_row_of_the_hub_lacks_is_null() -> None:
+    columns = dict.fromkeys(("instruction", "output", "prefix", "suffix", "indent", "completion", "input"))
+    whole = row_of(Source("hub"), 1, columns | {"instruction": "сложи", "output": "a + b"})
+    edit = row_of(Source("hub"), 2, columns | {"instruction": "сложи", "prefix": "# сложи\n", "completion": "a + b"})
+    assert isinstance(whole, Row) and not whole.is_edit and whole.answer == "a + b"
+    assert isinstance(edit, Row) and edit.is_edit
+    assert row_of(Source("hub"), 3, columns) == Dropped("hub", 3, "empty")
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@
  */
 
 import * as vscode from "vscode";
-import { Causes, type Caused } from "./causes.js";
+
+/** A call of VS Code that we have caused: to draw what has grown, to ask again as if it came by itself, or for the user. */
+export type Caused = "redraw" | "again" | "byHand";
 
 const TRIGGER = "editor.action.inlineSuggest.trigger";
 const HIDE = "editor.action.inlineSuggest.hide";
@@ -12,7 +14,9 @@ const HIDE = "editor.action.inlineSuggest.hide";
 const BETWEEN_DRAWINGS_MS = 40;
 
 export class InlineSuggest {
-  private readonly causes = new Causes();
+  private caused: Caused | undefined;
+  /** Which version of the file the call that we have caused is about. */
+  private version: number | undefined;
   private lastWasInvoked = false;
   private isDrawing = false;
   private drawAgain = false;
@@ -20,7 +24,11 @@ export class InlineSuggest {
   /** VS Code asks: which of our calls is this, if any? */
   claim(document: vscode.TextDocument, context: vscode.InlineCompletionContext): Caused | undefined {
     this.lastWasInvoked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
-    return this.lastWasInvoked ? this.causes.claim(document.version) : undefined;
+    if (!this.lastWasInvoked) return undefined;
+    const { caused } = this;
+    this.caused = undefined;
+    // The user has typed since: VS Code has given up its own call for this one and will not ask again.
+    return caused === "redraw" && document.version !== this.version ? "again" : caused;
   }
 
   /**
@@ -28,12 +36,13 @@ export class InlineSuggest {
    * has an answer; hiding takes that away. Both run in one go in the editor's own process, so that nothing flickers.
    */
   async trigger(caused: Caused): Promise<void> {
-    if (!this.causes.begin(caused, vscode.window.activeTextEditor?.document.version)) return;
+    this.caused = caused;
+    this.version = vscode.window.activeTextEditor?.document.version;
     const commands = this.lastWasInvoked ? [HIDE, TRIGGER] : [TRIGGER];
     try {
       await vscode.commands.executeCommand("runCommands", { commands });
     } finally {
-      this.causes.end(caused);
+      if (this.caused === caused) this.caused = undefined;
     }
   }
 

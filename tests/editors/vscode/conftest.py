@@ -209,8 +209,8 @@ def open_window(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Op
     windows: list[Workbench] = []
     name = str(request.node.name).removeprefix("test_")
 
-    def open_it(server: CodeServer, file: Path | None = None) -> Workbench:
-        windows.append(Workbench(browser, server, f"{name}-{len(windows)}" if windows else name, file))
+    def open_it(server: CodeServer, file: Path | None = None, folder: Path | None = None) -> Workbench:
+        windows.append(Workbench(browser, server, f"{name}-{len(windows)}" if windows else name, file, folder))
         return windows[-1]
 
     yield open_it
@@ -223,14 +223,17 @@ def open_window(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Op
 
 @pytest.fixture
 def editor(shared_server: CodeServer, open_window: OpenWindow, request: pytest.FixtureRequest) -> OpenEditor:
-    """Opens a window on a file of the shared server, the cursor at the end."""
+    """Opens a window on a file of the shared server, the cursor at the end.
+
+    The window has a folder of its own, as VS Code brings back what was not saved in a folder's last window.
+    """
 
     def open_editor(text: str = "") -> tuple[Workbench, Path]:
         folders = (shared_server.world.folder / f"{request.node.name} {n}" for n in itertools.count(1))
         file = next(folder for folder in folders if not folder.exists()) / "слова.py"
         file.parent.mkdir()
         file.write_text(text, encoding="utf-8")
-        window = open_window(shared_server, file)
+        window = open_window(shared_server, file, file.parent)
         window.wait_for_status("ответы|ожидает")
         window.go_to_end()
         return window, file

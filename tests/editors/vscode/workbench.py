@@ -129,10 +129,10 @@ class CodeServer:
             with contextlib.suppress(psutil.Error, ValueError):
                 psutil.Process(json.loads(state.read_text(encoding="utf-8"))["pid"]).kill()
 
-    def address(self, file: Path | None) -> str:
-        """The address of a window on the world's folder, with a file open in it."""
+    def address(self, file: Path | None, folder: Path | None) -> str:
+        """The address of a window on a folder (the world's, unless one is named), with a file open in it."""
         opened = f"workspace={quote(str(workspace))}" if (workspace := self.world.workspace) else ""
-        address = f"http://127.0.0.1:{self.port}/?{opened or f'folder={quote(str(self.world.folder))}'}"
+        address = f"http://127.0.0.1:{self.port}/?{opened or f'folder={quote(str(folder or self.world.folder))}'}"
         if file is None:
             return address
         payload = [["openFile", f"vscode-remote://127.0.0.1:{self.port}{quote(str(file))}"]]
@@ -188,7 +188,9 @@ class CodeServer:
 class Workbench:
     """One window in the browser."""
 
-    def __init__(self, browser: Browser, server: CodeServer, name: str, file: Path | None = None) -> None:
+    def __init__(
+        self, browser: Browser, server: CodeServer, name: str, file: Path | None = None, folder: Path | None = None
+    ) -> None:
         self.server = server
         self._name = name
         self._shots = 0
@@ -197,7 +199,7 @@ class Workbench:
         )
         self.page: Page = self._context.new_page()
         self.page.set_default_timeout(PATIENCE_S * 1000)
-        self.page.goto(server.address(file), wait_until="domcontentloaded")
+        self.page.goto(server.address(file, folder), wait_until="domcontentloaded")
         self._appear(has_file=file is not None)
 
     def _appear(self, *, has_file: bool) -> None:
@@ -251,9 +253,7 @@ class Workbench:
 
     def _focused_editor(self) -> str:
         """The address of the file whose editor has the focus, empty where none has."""
-        return str(
-            self.page.evaluate("document.activeElement?.closest('.editor-instance .monaco-editor')?.dataset.uri ?? ''")
-        )
+        return str(self.page.evaluate("document.activeElement?.closest('.monaco-editor[data-uri]')?.dataset.uri ?? ''"))
 
     def _focused(self) -> object:
         return self.page.evaluate("document.activeElement?.outerHTML.slice(0, 300)")

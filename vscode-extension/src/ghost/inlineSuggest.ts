@@ -4,9 +4,7 @@
  */
 
 import * as vscode from "vscode";
-
-/** A call of VS Code that we have caused: to draw what has grown, to ask again as if it came by itself, or for the user. */
-export type Caused = "redraw" | "again" | "byHand";
+import { Causes, type Caused } from "./causes.js";
 
 const TRIGGER = "editor.action.inlineSuggest.trigger";
 const HIDE = "editor.action.inlineSuggest.hide";
@@ -14,9 +12,7 @@ const HIDE = "editor.action.inlineSuggest.hide";
 const BETWEEN_DRAWINGS_MS = 40;
 
 export class InlineSuggest {
-  private caused: Caused | undefined;
-  /** Which version of the file the call that we have caused is about. */
-  private version: number | undefined;
+  private readonly causes = new Causes();
   private lastWasInvoked = false;
   private isDrawing = false;
   private drawAgain = false;
@@ -24,11 +20,7 @@ export class InlineSuggest {
   /** VS Code asks: which of our calls is this, if any? */
   claim(document: vscode.TextDocument, context: vscode.InlineCompletionContext): Caused | undefined {
     this.lastWasInvoked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
-    if (!this.lastWasInvoked) return undefined;
-    const { caused } = this;
-    this.caused = undefined;
-    // The user has typed since: VS Code has given up its own call for this one and will not ask again.
-    return caused === "redraw" && document.version !== this.version ? "again" : caused;
+    return this.lastWasInvoked ? this.causes.claim(document.version) : undefined;
   }
 
   /**
@@ -36,13 +28,12 @@ export class InlineSuggest {
    * has an answer; hiding takes that away. Both run in one go in the editor's own process, so that nothing flickers.
    */
   async trigger(caused: Caused): Promise<void> {
-    this.caused = caused;
-    this.version = vscode.window.activeTextEditor?.document.version;
+    if (!this.causes.begin(caused, vscode.window.activeTextEditor?.document.version)) return;
     const commands = this.lastWasInvoked ? [HIDE, TRIGGER] : [TRIGGER];
     try {
       await vscode.commands.executeCommand("runCommands", { commands });
     } finally {
-      if (this.caused === caused) this.caused = undefined;
+      this.causes.end(caused);
     }
   }
 

@@ -78,9 +78,11 @@ class Engines:
 
     async def warm(self) -> Served | None:
         """The model where it runs, or can be started without asking anybody anything."""
+        if self._served is not None:
+            return self._served
         with contextlib.suppress(KodopisError, ModelError):
             choice = await self._choice()
-            if self._served is not None or (choice.missing is None and not choice.settings.endpoint):
+            if choice.missing is None and not choice.settings.endpoint:
                 return await self.served(may_ask=False)
         return None
 

@@ -76,7 +76,8 @@ def check_adapter(adapter: AdapterEntry, base: ModelEntry, base_path: Path | Non
     """Refuse a file that is no adapter, or one for another model.
 
     The architecture's name is compared always; the tensors' shapes, as llama.cpp does, where the base's file is here
-    (two sizes of one architecture differ in nothing else).
+    (two sizes of one architecture differ in nothing else). Not where the catalog knows the hashes of both: reading a
+    vocabulary of 150,000 tokens to find what is known takes a third of a second.
 
     Raises:
         ModelError: what `read_header` raises, `adapter-damaged`, `model-not-adapter` or `adapter-other-base`.
@@ -87,7 +88,8 @@ def check_adapter(adapter: AdapterEntry, base: ModelEntry, base_path: Path | Non
     if not header.is_adapter:
         raise ModelError("model-not-adapter", MODEL_NOT_ADAPTER, path=adapter.path)
     fits = header.architecture == base.architecture
-    if fits and base_path is not None:
+    is_known_pair = adapter.base == base.id and adapter.sha256 and all(file.sha256 for file in base.files)
+    if fits and base_path is not None and not is_known_pair:
         fits = _shapes_fit(header, read_header(base_path))
     if not fits:
         raise ModelError("adapter-other-base", ADAPTER_OTHER_BASE, path=adapter.path, model=base.title)

@@ -134,9 +134,10 @@ def _append_member(wheel: Path, pattern: str, joined: Path) -> None:
 
 def _bytes_under(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # pip moves and deletes its files meanwhile
-            total = max(total, path.stat().st_size)
+    for directory, _, names in os.walk(folder):  # pip moves and deletes its files and folders meanwhile: os.walk goes on
+        for name in names:
+            with contextlib.suppress(OSError):
+                total = max(total, os.stat(os.path.join(directory, name)).st_size)
     return total
 
 

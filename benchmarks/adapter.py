@@ -15,7 +15,7 @@ import asyncio
 import os
 import statistics
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -140,32 +140,45 @@ def _name(options: argparse.Namespace) -> str:
 
 async def _editing(chosen: Sequence[cases.EditingCase], sides: _Sides, records: Records) -> list[Pair]:
     pairs = []
-    for number, case in enumerate(chosen, start=1):
-        rows = []
-        for side, editor in (("base", sides.base), (sides.name, sides.tuned)):
-            key = f"{side}/{ask.key(case, 'server', sides.counter.name)}"
-            row = records.get(key)
-            if row is None:
-                row = records.add(key, asdict(await ask.ask_server(case, editor, sides.counter, look_for_spans=False)))
-            rows.append(row)
-        pairs.append(Pair(case.kind, *rows))
-        _progress("editing", number, len(chosen), pairs)
+    for case in chosen:
+        key = ask.key(case, "server", sides.counter.name)
+
+        async def answer(editor: BenchmarkEditor, case: cases.EditingCase = case) -> ask.Result:
+            return await ask.ask_server(case, editor, sides.counter, look_for_spans=False)
+
+        pairs.append(await _pair(case.kind, key, answer, sides, records))
+        _progress("editing", len(chosen), pairs)
     return pairs
 
 
 async def _humaneval(tasks: Sequence[humaneval.Task], language: str, sides: _Sides, records: Records) -> list[Pair]:
     pairs = []
-    for number, task in enumerate(tasks, start=1):
-        rows = []
-        for side, editor in (("base", sides.base), (sides.name, sides.tuned)):
-            key = f"{side}/{sides.counter.name}/{language}/{task.task_id}"
-            row = records.get(key)
-            if row is None:
-                row = records.add(key, asdict(await humaneval.answer(task, "server", editor, sides.counter)))
-            rows.append(row)
-        pairs.append(Pair("", *rows))
-        _progress(language, number, len(tasks), pairs)
+    for task in tasks:
+        key = f"{sides.counter.name}/{language}/{task.task_id}"
+
+        async def answer(editor: BenchmarkEditor, task: humaneval.Task = task) -> humaneval.Result:
+            return await humaneval.answer(task, "server", editor, sides.counter)
+
+        pairs.append(await _pair("", key, answer, sides, records))
+        _progress(language, len(tasks), pairs)
     return pairs
+
+
+async def _pair(
+    kind: str,
+    key: str,
+    answer: Callable[[BenchmarkEditor], Awaitable[ask.Result | humaneval.Result]],
+    sides: _Sides,
+    records: Records,
+) -> Pair:
+    """One problem asked of both sides, but for what is on record already."""
+    rows = []
+    for side, editor in (("base", sides.base), (sides.name, sides.tuned)):
+        row = records.get(f"{side}/{key}")
+        if row is None:
+            row = records.add(f"{side}/{key}", asdict(await answer(editor)))
+        rows.append(row)
+    return Pair(kind, *rows)
 
 
 async def _speed(options: argparse.Namespace) -> str:
@@ -187,7 +200,8 @@ async def _speed(options: argparse.Namespace) -> str:
     return f"decode speed with the adapter / without: {adapted:.1f} / {bare:.1f} = {adapted / bare:.2f}  bar ≥ 0.9"
 
 
-def _progress(what: str, number: int, total: int, pairs: Sequence[Pair]) -> None:
+def _progress(what: str, total: int, pairs: Sequence[Pair]) -> None:
+    number = len(pairs)
     if sys.stderr.isatty() or number % 10 == 0:
         base, tuned = (sum(getattr(pair, side)["passed"] for pair in pairs) for side in ("base", "tuned"))
         print(f"{what} {number}/{total}: base {base}, adapter {tuned}", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,9 @@ def _products(*, fast: bool) -> Iterator[None]:
     """Let products of fp32 matrices be made in bf16 where the processor has AMX; what comes after measures exactly."""
     before = torch.get_float32_matmul_precision()
     if fast and torch.cpu._is_amx_tile_supported():  # no public way to ask
+        # oneDNN keeps a kernel with its buffers for each shape it has met, up to 1,024 of them, and packed rows have a
+        # new shape each time: gigabytes. So many are enough to be met again in the next layer.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
         torch.set_float32_matmul_precision("medium")
     try:
         yield

@@ -33,15 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "editors"))
 
 from vscode import setup  # noqa: E402 - the tests' workbench
-from vscode.workbench import (  # noqa: E402
-    CHROMIUM_ARGUMENTS,
-    EXTENSION,
-    CodeServer,
-    Workbench,
-    World,
-    install_extension,
-    wait_for,
-)
+from vscode.workbench import CHROMIUM_ARGUMENTS, Workbench  # noqa: E402
+from vscode.world import EXTENSION, CodeServer, World, install_extension, wait_for  # noqa: E402
 
 _SCRIPT = """
 [[answer]]

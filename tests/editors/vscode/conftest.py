@@ -18,18 +18,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from . import setup
-from .workbench import (
-    ARTIFACTS,
-    CHROMIUM_ARGUMENTS,
-    EXTENSION,
-    ROOT,
-    CodeServer,
-    Workbench,
-    World,
-    install_extension,
-    scripted,
-    wait_for,
-)
+from .workbench import ARTIFACTS, CHROMIUM_ARGUMENTS, Workbench
+from .world import EXTENSION, ROOT, CodeServer, World, install_extension, scripted, wait_for
 
 LONGEST = """def longest(words):
     best = ""

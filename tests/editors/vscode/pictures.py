@@ -17,7 +17,8 @@ from playwright.sync_api import sync_playwright
 from models.home import data_home
 
 from . import setup
-from .workbench import CHROMIUM_ARGUMENTS, EXTENSION, ROOT, CodeServer, Workbench, World, install_extension, wait_for
+from .workbench import CHROMIUM_ARGUMENTS, Workbench
+from .world import EXTENSION, ROOT, CodeServer, World, install_extension, wait_for
 
 MODEL_S = 240.0
 MEDIA = EXTENSION / "media"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from .conftest import LONGEST, OpenEditor
-from .workbench import CodeServer, processes, wait_for
+from .world import CodeServer, processes, wait_for
 
 pytestmark = pytest.mark.editor
 

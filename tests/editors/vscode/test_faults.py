@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from .conftest import ANSWERS, OpenWindow, StartServer
-from .workbench import World, processes, scripted, wait_for
+from .world import World, processes, scripted, wait_for
 
 pytestmark = pytest.mark.editor
 

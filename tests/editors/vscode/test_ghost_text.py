@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from .conftest import ANSWERS, LONGEST, OpenEditor, OpenWindow, StartServer
-from .workbench import ACCEPT_LINE, World, processes, scripted, wait_for
+from .workbench import ACCEPT_LINE
+from .world import World, processes, scripted, wait_for
 
 pytestmark = pytest.mark.editor
 

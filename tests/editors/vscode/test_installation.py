@@ -17,7 +17,8 @@ from unit.models.hub_server import Hub, HubServer
 from unit.models.model_files import write_gguf
 
 from .conftest import ANSWERS, OpenWindow, StartServer
-from .workbench import Workbench, World, wait_for
+from .workbench import Workbench
+from .world import World, wait_for
 
 pytestmark = pytest.mark.editor
 

@@ -12,7 +12,7 @@ from models.catalog import Catalog
 from models.store import Store
 
 from .conftest import OpenWindow, StartServer
-from .workbench import World, wait_for
+from .world import World, wait_for
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 

@@ -9,7 +9,7 @@ import pytest
 from neovim.editor import Editor, Settings, find_neovim
 
 from .conftest import ANSWERS, OpenWindow, StartServer
-from .workbench import World, processes, scripted
+from .world import World, processes, scripted
 
 pytestmark = pytest.mark.editor
 

@@ -13,10 +13,9 @@ from lsp_server.routing import endpoint_routes
 from lsp_server.settings import Settings
 from models.prompt import Kind
 
-from ..models.model_files import write_gguf
+from ..models.model_files import LORA, write_gguf
 
 QWEN = {"general.architecture": "qwen2", "tokenizer.ggml.tokens": ["x"]}
-LORA = {"general.type": "adapter", "adapter.type": "lora", "general.architecture": "qwen2"}
 SHAPES = {"blk.0.attn_q.weight": (64, 32)}
 CATALOG = """
 [[model]]

@@ -9,6 +9,9 @@ from typing import Any
 
 from models.prompt import Segment
 
+LORA = {"general.type": "adapter", "adapter.type": "lora", "adapter.lora.alpha": 16.0, "general.architecture": "qwen2"}
+"""The metadata of an adapter for a Qwen2."""
+
 
 def write_gguf(
     path: Path, metadata: Mapping[str, Any], shapes: Mapping[str, Sequence[int]] | None = None, data_bytes: int = 64

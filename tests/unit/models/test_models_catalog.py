@@ -11,7 +11,7 @@ from models.catalog import Catalog, user_catalog_path
 from models.errors import ModelError
 from models.prompt import FORMATS, CodeRequest, Turn, chat_template_of, render_chat, render_code
 
-from .model_files import write_gguf
+from .model_files import LORA, write_gguf
 
 GIB = 2**30
 OWN = """
@@ -41,7 +41,6 @@ ZEPHYR = {
     "tokenizer.chat_template": "{{ '<|user|>\n' + content + eos_token }}",
     "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>"],
 }
-LORA = {"general.type": "adapter", "adapter.type": "lora", "adapter.lora.alpha": 16.0, "general.architecture": "qwen2"}
 
 
 def write_own(home: Path, text: str) -> Path:

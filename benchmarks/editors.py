@@ -208,7 +208,7 @@ def _activations(browser: Browser, server: CodeServer, n_windows: int) -> list[M
     own = [float(found) for found in re.findall(r"activated in ([\d.]+) ms", log)]
     return [
         Measured("activation by the extension's own measure, median", statistics.median(own), "ms", 100),
-        Measured("activation by VS Code's, with the bundle's loading, median", statistics.median(counted), "ms", 100),
+        Measured("activation by VS Code's, with the bundle's loading, median", statistics.median(counted), "ms", None),
     ]
 
 

@@ -4,8 +4,9 @@
     python -m benchmarks.screen --adapter A --adapter B --limit 60
 
 Prompts, shaping and checks are the server's and the benchmark's own; the engine is torch, on a GPU where there is one,
-with the weights dequantised. So what a candidate is worth is measured by `benchmarks.adapter`; here one is found, in
-seconds on a GPU and in minutes on two cores. The base is asked in its own best form. Held-out cases are not offered.
+with the weights dequantised. So what a candidate is worth is measured by `benchmarks.adapter`; here one is found. It is
+meant for a GPU: two cores take many minutes for each candidate. The base is asked in its own best form. Held-out cases
+are not offered.
 """
 
 from __future__ import annotations
@@ -133,14 +134,14 @@ def answer(model: Any, tokenizer: Any, asked: Sequence[Asked]) -> list[Answered]
         return list(pool.map(_check, asked, said))
 
 
-def generate(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> list[str]:
-    """The most likely text after each prompt, up to its end token."""
+def generate(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
+    """The most likely text after each prompt, and whether it came to its end token."""
     model.eval()
     device = next(model.parameters()).device
     ends = [tokenizer.convert_tokens_to_ids(name) for name in ("<|endoftext|>", "<|im_end|>")]
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     size = _BATCH_ON_GPU if device.type == "cuda" else _BATCH
-    said = [""] * len(prompts)
+    said = [("", False)] * len(prompts)
     for first in range(0, len(order), size):
         some = order[first : first + size]
         width = max(len(prompts[number]) for number in some)
@@ -151,17 +152,18 @@ def generate(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> li
             found = model.generate(input_ids=ids, attention_mask=mask, **options)
         for number, row in zip(some, found[:, width:].tolist(), strict=True):
             length = next((place for place, token in enumerate(row) if token in ends), len(row))
-            said[number] = tokenizer.decode(row[:length])
+            said[number] = tokenizer.decode(row[:length]), length < len(row)
     return said
 
 
-def _check(asked: Asked, said: str) -> Answered:
+def _check(asked: Asked, said: tuple[str, bool]) -> Answered:
     case, plan = asked.case, asked.plan
-    text = min((said.partition(stop)[0] for stop in plan.prompt.stop), key=len, default=said)
+    whole, is_whole = said
+    text = min((whole.partition(stop)[0] for stop in plan.prompt.stop), key=len, default=whole)
     source, place = plan.question.source, plan.insertion
     shaper = Shaper(source, place, plan.instruction, plan.prompt.answer_head)
     shaper.feed(text)
-    shown = shaper.finish().text
+    shown = shaper.finish(truncated=not is_whole and text == whole).text
     line = source.lines[place.line] if place.line < len(source.lines) else ""
     document = "".join(source.lines[: place.line]) + shown + line[place.replace_end :]
     document += "".join(source.lines[place.line + 1 :])

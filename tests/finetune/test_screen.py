@@ -6,20 +6,11 @@ import re
 import subprocess
 import sys
 
-from workshop import ROOT, Workshop
+from workshop import Workshop
 
 
 def _screen(smoke: Workshop, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.screen", *arguments],
-        cwd=ROOT,
-        env=smoke.environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=600,
-    )
+    return smoke.run([sys.executable, "-m", "benchmarks.screen", *arguments])
 
 
 def test_scales_are_screened_beside_the_base(smoke: Workshop) -> None:

@@ -153,16 +153,8 @@ def test_the_card_and_the_catalog_entry(smoke: Workshop, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_new_model_answers_at_once(smoke: Workshop, name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lsp_server", "ask", "--model", name, "--json", "--max-tokens", "16", "сложи два числа"],
-        cwd=ROOT,
-        env=smoke.environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-    )
+    ask = ["ask", "--model", name, "--json", "--max-tokens", "16", "сложи два числа"]
+    done = smoke.run([sys.executable, "-m", "lsp_server", *ask])
     told = json.loads(done.stdout)
     if done.returncode:  # it was trained for seconds: what it says need not be code
         assert told["error"]["code"] == "empty_answer", told

@@ -37,8 +37,12 @@ class Workshop:
 
     def finetune(self, *arguments: str, runs: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end."""
+        return self.run(self.command(*arguments, runs=runs))
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run any command of the project here to its end."""
         return subprocess.run(
-            self.command(*arguments, runs=runs),
+            command,
             cwd=ROOT,
             env=self.environment,
             capture_output=True,

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +103,6 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, Events]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    import time
-
     for _ in range(600):
         if condition():
             return

@@ -174,7 +174,10 @@ def _amounts(run: Run) -> tuple[int | None, int, int, str]:
     if not all(is_local(source.path) or source_file(source.path).is_file() for source in sources):
         return None, 0, 0, "on the hub: run the stage `data` to count it"
     rows = [row for source in sources for row in read_rows(source) if isinstance(row, Row)]
-    rows = whole_tasks_in_files(rows, run.recipe.model.prompt_format, run.recipe.seed)
+    recipe = run.recipe
+    rows = whole_tasks_in_files(
+        rows, recipe.model.prompt_format, recipe.seed, docstrings=recipe.data.learns != "comments"
+    )
     prompt, answer = _bytes(run, rows)
     held_out = run.recipe.data.validation_rows + run.recipe.data.test_rows
     share = max(len(rows) - held_out, 0) / max(len(rows), 1)

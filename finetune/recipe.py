@@ -69,9 +69,10 @@ class DataSection:
     """What is learned. `replay_fraction` is the share of training rows that come from `replay`.
 
     `budget_tokens` bounds the training set, prompts and replay included (0: all of it): every task comes once before
-    any comes twice, in another of its phrasings. `edits_only`: of the sources, only code for a place in a file is
-    learned and no conversation, for an adapter that the server leaves out where it is asked for words. `language`: that
-    of instructions. Sets for non-commercial use are refused unless `allow_noncommercial` (`--allow-noncommercial`).
+    any comes twice, in another of its phrasings. `learns`: of the sources, all, only `code` for a place in a file and
+    no conversation, or only code for `comments` and none for docstrings: an adapter need not learn what the server
+    leaves to the base. `language`: that of instructions. Sets for non-commercial use are refused unless
+    `allow_noncommercial` (`--allow-noncommercial`).
     """
 
     sources: tuple[Source, ...]
@@ -81,7 +82,7 @@ class DataSection:
     test_rows: int = 64
     max_tokens: int = 1024
     budget_tokens: int = 0
-    edits_only: bool = False
+    learns: Literal["all", "code", "comments"] = "all"
     language: Literal["any", "ru"] = "any"
     allow_noncommercial: bool = False
 

@@ -78,7 +78,7 @@ def read_all(source: Source, dropped: list[Dropped]) -> list[Row]:
 
 
 def _is_wanted(row: Row, source: Source, data: DataSection, dropped: list[Dropped]) -> bool:
-    wanted = not data.edits_only or row.is_edit or row.is_task or source.editing
+    wanted = data.learns == "all" or row.is_edit or row.is_task or source.editing
     if not wanted:
         dropped.append(Dropped(row.source, row.number, "a conversation"))
     return wanted

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from finetune.data.editing.code import parses, third_party
-from finetune.data.editing.places import PLACES
-from finetune.data.editing.subject import Around, Edit, Subject, names_of, whole_file
+from finetune.data.editing.places import PLACES, Place
+from finetune.data.editing.subject import Around, Edit, Kind, Subject, names_of, whole_file
 from finetune.data.rows import Dropped, Row
 from models.prompt import CodeRequest, render_code
 
@@ -38,14 +38,17 @@ def shows_suffix(prompt_format: str) -> bool:
     return len(texts) > 1
 
 
-def expand(rows: Sequence[Row], prompt_format: str, seed: int) -> Iterator[Row | Dropped]:
-    """Turn whole tasks into editing examples; neighbours come from these rows alone."""
-    suffix = shows_suffix(prompt_format)
+def expand(rows: Sequence[Row], prompt_format: str, seed: int, *, docstrings: bool = True) -> Iterator[Row | Dropped]:
+    """Turn whole tasks into editing examples; neighbours come from these rows alone.
+
+    Without `docstrings`, every instruction is a comment.
+    """
+    fitting = _fitting(shows_suffix(prompt_format), docstrings=docstrings)
     whole = [_is_whole(row) for row in rows]
     neighbours = _neighbours([row for row, is_whole in zip(rows, whole, strict=True) if is_whole])
     for row, is_whole in zip(rows, whole, strict=True):
         rng = Random(_number(f"{seed}:{row.group}:{row.instruction}"))  # noqa: S311 - a choice, not a secret
-        edit = _edit(row, neighbours, rng, suffix=suffix) if is_whole else None
+        edit = _edit(row, neighbours, rng, fitting) if is_whole else None
         if edit is None:
             yield Dropped(row.source, row.number, "fits no place")
             continue
@@ -62,11 +65,11 @@ def expand(rows: Sequence[Row], prompt_format: str, seed: int) -> Iterator[Row |
         )
 
 
-def whole_tasks_in_files(rows: Iterable[Row], prompt_format: str, seed: int) -> list[Row]:
+def whole_tasks_in_files(rows: Iterable[Row], prompt_format: str, seed: int, *, docstrings: bool = True) -> list[Row]:
     """Rows as they will be learned: whole tasks in a file each, the others as they are."""
     kept = list(rows)
     tasks = [row for row in kept if row.is_task]
-    edits = [row for row in expand(tasks, prompt_format, seed) if isinstance(row, Row)]
+    edits = [row for row in expand(tasks, prompt_format, seed, docstrings=docstrings) if isinstance(row, Row)]
     return [row for row in kept if not row.is_task] + edits
 
 
@@ -76,9 +79,21 @@ def _is_whole(row: Row) -> bool:
     return parses(row.answer) and parses(row.context)
 
 
-def _edit(row: Row, neighbours: Sequence[Neighbour], rng: Random, *, suffix: bool) -> Edit | None:
+def _fitting(suffix: bool, *, docstrings: bool) -> dict[Kind, list[Place]]:
+    """The places that a prompt format and a recipe leave, by the kind of code."""
+    return {
+        kind: [
+            place for place in places if (suffix or not place.needs_suffix) and (docstrings or not place.is_docstring)
+        ]
+        for kind, places in PLACES.items()
+    }
+
+
+def _edit(
+    row: Row, neighbours: Sequence[Neighbour], rng: Random, fitting: Mapping[Kind, Sequence[Place]]
+) -> Edit | None:
     subject = Subject.of(row)
-    places = [place for place in PLACES[subject.kind] if suffix or not place.needs_suffix]
+    places = fitting[subject.kind]
     for _ in range(_TRIES):
         (place,) = rng.choices(places, [place.weight for place in places])
         edit = place.make(subject, _around(row, subject, neighbours, rng), rng)

@@ -144,11 +144,13 @@ def as_written(subject: Subject, around: Around, rng: Random) -> Edit | None:
 
 @dataclass(frozen=True)
 class Place:
-    """A way to ask. `weight` says how often it is taken; `needs_suffix`: the answer depends on the text below."""
+    """A way to ask. `weight` says how often it is taken; `needs_suffix`: the answer depends on the text below;
+    `is_docstring`: the instruction is a docstring, not a comment."""
 
     make: Callable[[Subject, Around, Random], Edit | None]
     weight: float
     needs_suffix: bool = False
+    is_docstring: bool = False
 
 
 PLACES: Mapping[Kind, tuple[Place, ...]] = MappingProxyType(
@@ -156,20 +158,24 @@ PLACES: Mapping[Kind, tuple[Place, ...]] = MappingProxyType(
         "function": (
             Place(module_comment, 4),
             Place(used_below, 1),
-            Place(module_docstring, 0.2),
-            Place(function_docstring, 3),
+            Place(module_docstring, 0.2, is_docstring=True),
+            Place(function_docstring, 3, is_docstring=True),
             Place(function_comment, 1.5),
             Place(before_return, 4, needs_suffix=True),
-            Place(method_docstring, 1.2),
+            Place(method_docstring, 1.2, is_docstring=True),
             Place(method_comment, 1.2),
         ),
         "class": (
             Place(module_comment, 5),
             Place(used_below, 1),
-            Place(module_docstring, 0.3),
-            Place(class_docstring, 1.5),
+            Place(module_docstring, 0.3, is_docstring=True),
+            Place(class_docstring, 1.5, is_docstring=True),
         ),
-        "definitions": (Place(module_comment, 5), Place(used_below, 1), Place(module_docstring, 0.5)),
+        "definitions": (
+            Place(module_comment, 5),
+            Place(used_below, 1),
+            Place(module_docstring, 0.5, is_docstring=True),
+        ),
         "statements": (
             Place(module_comment, 3),
             Place(in_function, 3),

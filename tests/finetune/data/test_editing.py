@@ -122,6 +122,16 @@ def test_formats_without_suffix_get_no_answers_that_need_it(tasks: list[Row]) ->
     assert "before return" not in places
 
 
+def test_without_docstrings_every_instruction_is_a_comment(tasks: list[Row], edits: list[Row]) -> None:
+    without = [row for row in expand(tasks, FORMAT, SEED, docstrings=False) if isinstance(row, Row)]
+    assert any("docstring" in row.place for row in edits)
+    assert not any("docstring" in row.place for row in without)
+    for row in without:
+        assert row.prefix is not None
+        assert row.prefix.rstrip().rpartition("\n")[2].lstrip().startswith("#"), row.place
+    assert {row.group for row in without} == {row.group for row in edits}
+
+
 def test_neighbours_come_from_the_rows_given_alone(tasks: list[Row]) -> None:
     groups = {row.group for row in tasks[:40]}
     ours = {node.name for row in tasks[:40] for node in ast.walk(ast.parse(f"{row.context}\n{row.answer}"))

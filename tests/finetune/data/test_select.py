@@ -186,7 +186,7 @@ def test_a_cluster_stays_on_one_side() -> None:
 
 
 def test_an_adapter_for_editing_learns_no_conversations() -> None:
-    data = DataSection((Source("corpus", licence="Apache-2.0"),), edits_only=True)
+    data = DataSection((Source("corpus", licence="Apache-2.0"),), learns="code")
     made = select(data)
     assert made.rows
     assert all(row.is_task for row in made.rows)

@@ -48,8 +48,13 @@ def _attend(
 
 
 def _row_lengths(position_ids: Tensor | None) -> list[int]:
-    """How long the rows of one packed sequence are: each begins with position 0."""
+    """How long the rows of one packed sequence are: each begins with position 0.
+
+    Padding, which has position 0 throughout, is one row more.
+    """
     if position_ids is None or len(position_ids) != 1:
         return []
-    starts = [*torch.nonzero(position_ids[0] == 0).flatten().tolist(), position_ids.shape[1]]
+    is_first = position_ids[0] == 0
+    is_first[1:] &= position_ids[0, :-1] != 0
+    starts = [*torch.nonzero(is_first).flatten().tolist(), position_ids.shape[1]]
     return [end - start for start, end in itertools.pairwise(starts)]

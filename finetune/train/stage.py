@@ -41,6 +41,7 @@ from finetune.train.held_out import stop_check
 from finetune.train.trainer import CompletionTrainer, SFTConfig
 
 _LOGGED = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "mean_token_accuracy", "kl_to_base")
+_HEIGHT = 64
 
 
 def run(run: Run, folder: Path) -> None:
@@ -74,8 +75,8 @@ def _products(*, fast: bool) -> Iterator[None]:
     """Let products of fp32 matrices be made in bf16 where the processor has AMX; what comes after measures exactly."""
     before = torch.get_float32_matmul_precision()
     if fast and torch.cpu._is_amx_tile_supported():  # no public way to ask
-        # oneDNN keeps a kernel with its buffers for each shape it has met, up to 1,024 of them, and packed rows have a
-        # new shape each time: gigabytes. So many are enough to be met again in the next layer.
+        # oneDNN keeps a kernel with its buffers for each shape it has met, up to 1,024 of them: gigabytes. So many are
+        # enough to be met again in the next layer.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
         torch.set_float32_matmul_precision("medium")
     try:
@@ -161,6 +162,8 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
         gradient_checkpointing=train.gradient_checkpointing,
         packing=train.packing,
         eval_packing=False,
+        # Few heights of matrices, for which oneDNN keeps few kernels.
+        pad_to_multiple_of=_HEIGHT if train.fast_products else None,
         max_length=max(train.packed_tokens, recipe.data.max_tokens),
         bf16=half,
         use_cpu=not torch.cuda.is_available(),

@@ -41,7 +41,7 @@ class CompletionTrainer(SFTTrainer):
             self._metrics[mode]["kl_to_base"].append(found.kl.item() / positions)
         if mode == "train":
             self.loss_tokens += found.positions
-            self.seen_tokens += int(inputs["input_ids"].numel())
+            self.seen_tokens += _n_tokens(inputs)
         count = found.positions if num_items_in_batch is None else num_items_in_batch
         loss = found.total / torch.as_tensor(count, device=found.total.device).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
@@ -52,6 +52,15 @@ class CompletionTrainer(SFTTrainer):
         """Log as TRL does, without its running count of tokens, which does not survive a restart."""
         self._metrics["train"].pop("num_tokens", None)
         super().log(logs, start_time)
+
+
+def _n_tokens(inputs: dict[str, Any]) -> int:
+    """How many tokens a batch holds, padding not counted."""
+    if "attention_mask" in inputs:
+        return int(inputs["attention_mask"].sum())
+    positions = inputs["position_ids"]
+    is_padding = (positions[:, 1:] == 0) & (positions[:, :-1] == 0)
+    return int(positions.numel() - is_padding.sum())
 
 
 __all__ = ["CompletionTrainer", "SFTConfig", "TrainerCallback"]

@@ -162,6 +162,25 @@ def test_attention_by_row_is_attention_with_a_mask(run: Run, model: Any) -> None
     assert by_row(**batch).loss.item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
 
 
+def test_padding_of_a_packed_sequence_changes_nothing(run: Run, model: Any) -> None:
+    """A sequence that is filled up gives the loss and the gradients that it gives as it is."""
+    rows = [one["prompt_ids"] + one["completion_ids"] for one in read_split(run, "train")[:3]]
+    attention.use(model.get_base_model())
+    losses, slopes = [], []
+    for padding in (0, 37):
+        ids = torch.tensor([[token for row in rows for token in row] + [0] * padding])
+        positions = torch.tensor([[place for row in rows for place in range(len(row))] + [0] * padding])
+        labels = ids.masked_fill(positions < 5, IGNORED)
+        model.zero_grad()
+        found: CompletionLoss = model(input_ids=ids, position_ids=positions, labels=labels, completion="loss")
+        found.total.backward()
+        losses.append(found.total.item())
+        slopes.append(gradients(model))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    for name, slope in slopes[0].items():
+        assert torch.allclose(slope, slopes[1][name], atol=1e-5, rtol=1e-4), name
+
+
 def test_fused_lora_is_pefts(run: Run, model: Any) -> None:
     fused = copy.deepcopy(model)
     attach(fused.get_base_model())
@@ -182,12 +201,15 @@ def test_fused_lora_is_pefts(run: Run, model: Any) -> None:
 
 
 def test_the_packing_trainer_packs(smoke: Workshop, tmp_path: Path) -> None:
-    (recipe,) = load("smoke-qwen2", ["train.packing=true", "train.max_steps=2", "train.kl_to_base=0"])
+    (recipe,) = load(
+        "smoke-qwen2", ["train.packing=true", "train.max_steps=2", "train.kl_to_base=0", "train.fast_products=true"]
+    )
     run = open_run(recipe, smoke.runs)
     trainer = make_trainer(run, tmp_path, Measure())
     batch = next(iter(trainer.get_train_dataloader()))
     assert "attention_mask" not in batch  # with a mask, the border between packed examples would be ignored
     assert int((batch["position_ids"] == 0).sum()) > recipe.train.batch_size
+    assert batch["input_ids"].shape[1] % 64 == 0
     trainer.train()
     assert trainer.state.global_step == 2
 

@@ -107,6 +107,18 @@ EMPTY_ANSWER = Message(
     ru="Модель не дала кода; переформулируйте задание и повторите.",
     en="The model gave no code; put the task in other words and try again.",
 )
+ANSWER_CUT = Message(
+    ru="Ответ длиннее, чем модель пишет за один раз, правка не внесена; выделите меньше кода и повторите.",
+    en="The answer is longer than the model writes at once, nothing was edited; select less code and try again.",
+)
+ANSWER_SUPERSEDED = Message(
+    ru="Ответ прерван более новой командой для этого файла; повторите команду, если ответ ещё нужен.",
+    en="A newer command for this file ended the answer; run the command again if you still need it.",
+)
+EXPLANATION_CUT = Message(
+    ru="Объяснение длиннее, чем модель пишет за один раз, и оборвано; выделите меньше кода.",
+    en="The explanation is longer than the model writes at once and was cut; select less code.",
+)
 LEFT_OUT = Message(
     ru="Показано не всё: модель прочла первые {read} строк выделения из {total}.",
     en="Not everything is covered: the model read the first {read} lines of {total} selected.",

@@ -58,7 +58,8 @@ class KodopisServer(LanguageServer):
         self.editor = Editor(self)
         self.engines = Engines(self.editor)
         self.statistics = Statistics()
-        self.scheduler = Scheduler(self.engines, self.statistics, uuid.uuid4().hex[:8], self._tell_raw)
+        self.session = uuid.uuid4().hex[:8]
+        self.scheduler = Scheduler(self.engines, self.statistics, self.session, self._tell_raw)
         self.configured = asyncio.Event()
         self._initial: Mapping[str, Any] = {}
         self._is_trusted = True

@@ -14,12 +14,15 @@ from pygls.uris import to_fs_path
 
 from lsp_server import messages
 from lsp_server.converse import (
+    ANSWER_TOKENS,
     DOCSTRING,
     TESTS,
+    Said,
     code_in,
     converse,
     docstring_in,
     first_lines,
+    tokens_to_rewrite,
 )
 from lsp_server.definitions import Definition, definition_at, top_level_names
 from lsp_server.document import Place
@@ -48,10 +51,10 @@ async def fix(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
         raise KodopisError("nothing_selected", messages.NOTHING_SELECTED)
     listed = "\n".join(f"- {problem}" for problem in argument.diagnostics)
     question = FIX.format(problems=PROBLEMS.format(listed=listed) if listed else "", code=textwrap.dedent(code))
-    answer = await _whole_answer(ls, document, question, code, token)
-    indent = _common_indent(code)
-    fixed = textwrap.indent(code_in(answer), indent)
-    if not fixed.strip() or count_errors(textwrap.dedent(fixed)) > count_errors(textwrap.dedent(code)):
+    answer = await _answer(ls, document, question, code, token, is_rewrite=True)
+    made = _required(answer, code_in(answer.text, is_cut=answer.is_cut))
+    fixed = textwrap.indent(made, _common_indent(code))
+    if count_errors(textwrap.dedent(fixed)) > count_errors(textwrap.dedent(code)):
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     if fixed == code:
         return {"applied": False, "code": fixed}
@@ -66,10 +69,8 @@ async def docstring(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]
     if found is None or found.is_one_liner:
         raise KodopisError("no_function_here", messages.NO_FUNCTION_HERE)
     code = textwrap.dedent(_text_of(document, found.first_line, found.last_line))
-    answer = await _whole_answer(ls, document, DOCSTRING.format(code=code), code, token)
-    text = docstring_in(answer)
-    if not text:
-        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    answer = await _answer(ls, document, DOCSTRING.format(code=code), code, token)
+    text = _required(answer, docstring_in(answer.text, is_cut=answer.is_cut))
     return await _put_docstring(ls, document, found, text)
 
 
@@ -90,36 +91,49 @@ async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
         names, first, last = [around.name], around.first_line, around.last_line
     code = _text_of(document, first, last)
     question = TESTS.format(module=path.stem, names=", ".join(names), code=code)
-    answer = code_in(await _whole_answer(ls, document, question, code, token))
-    made = _valid_tests(answer, f"from {path.stem} import {', '.join(names)}")
-    if not made:
-        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    answer = await _answer(ls, document, question, code, token)
+    made = _required(answer, _valid_tests(code_in(answer.text), f"from {path.stem} import {', '.join(names)}"))
     applied = await add_to_file(ls, path.with_name(f"test_{path.stem}.py"), made, messages.ACTION_TESTS())
     return {"applied": applied, "code": made}
 
 
-async def _whole_answer(ls: KodopisServer, document: LineDocument, question: str, code: str, token: Token) -> str:
+async def _answer(
+    ls: KodopisServer, document: LineDocument, question: str, code: str, token: Token, *, is_rewrite: bool = False
+) -> Said:
     """Ask, and wait for the end. The document must not change meanwhile: the edit is made for its lines.
 
+    `is_rewrite`: the answer is the code itself, changed, so it is as long.
+
     Raises:
-        KodopisError: `too_long` where the code does not fit, `document_changed`.
+        KodopisError: `too_long` where the code does not fit, `superseded`, `document_changed`.
     """
     served = await ls.engines.served(may_ask=True)
-    _, n_seen, n_lines = await first_lines(served, code)
+    max_tokens = await tokens_to_rewrite(served, code) if is_rewrite else ANSWER_TOKENS
+    _, n_seen, n_lines = await first_lines(served, code, max_tokens)
     if n_seen < n_lines:
         raise KodopisError("too_long", messages.SELECTION_TOO_LONG, read=n_seen)
     version = document.version
     this = asyncio.current_task()
     assert this is not None
-    text = ""
+    said = Said("")
+    key = f"{ls.session}:rewrite:{document.uri}"
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=this.cancel):
         with ls.engines.thinking(served):
-            async with aclosing(converse(served, question, document=f"rewrite:{document.uri}")) as answer:
-                async for said in answer:
-                    text = said.text
+            async with aclosing(converse(served, question, max_tokens=max_tokens, document=key)) as answer:
+                async for latest in answer:
+                    said = latest
     if document.version != version or ls.documents.opened(document.uri) is not document:
         raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
-    return text
+    return said
+
+
+def _required(answer: Said, made: str) -> str:
+    """What was made of an answer; an error that says why where that is nothing."""
+    if made.strip():
+        return made
+    if answer.is_cut:
+        raise KodopisError("answer_cut", messages.ANSWER_CUT)
+    raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
 
 
 async def _replace(

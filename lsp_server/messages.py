@@ -60,6 +60,10 @@ ENDPOINT_QUESTION = Message(
 )
 ENDPOINT_YES = Message(ru="Отправлять", en="Send")
 ENDPOINT_NO = Message(ru="Нет", en="No")
+CONSENT_AWAITED = Message(
+    ru="Сервер {endpoint} пока не используется; ответьте на вопрос редактора, отправлять ли на него код.",
+    en="The server {endpoint} is not used yet; answer your editor's question whether to send code to it.",
+)
 ENDPOINT_REFUSED = Message(
     ru="Сервер {endpoint} не используется, вы не разрешили; уберите настройку kodopis.endpoint или разрешите его.",
     en="The server {endpoint} is not used, you did not allow it; clear the setting kodopis.endpoint or allow it.",

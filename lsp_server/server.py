@@ -44,6 +44,10 @@ _NOTEBOOKS = types.NotebookDocumentSyncOptions(
 )
 
 
+_OF_NO_INTEREST = ("not_open", "not_python", "consent_awaited")
+"""Errors that only somebody who asked by hand is told of."""
+
+
 class KodopisServer(LanguageServer):
     """One editor's session."""
 
@@ -109,7 +113,9 @@ class KodopisServer(LanguageServer):
         )
 
     def report(self, error: KodopisError | ModelError, *, is_automatic: bool) -> None:
-        """Tell the user why there is no answer; once in a session where nobody asked for one by hand."""
+        """Tell the user why there is no answer; once in a session where nobody asked for one by hand, if at all."""
+        if is_automatic and error.code in _OF_NO_INTEREST:
+            return
         logger.warning("%s: %s", error.code, error)
         self.engines.failed(error)
         if is_automatic:

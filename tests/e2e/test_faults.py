@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcException
 
 from e2e.conftest import StartEditor
 from e2e.harness import AUTOMATIC, INVOKED, TestEditor
-from lsp_server import messages
+from lsp_server import consent, messages
 from lsp_server.engine.process import running_engines
 from models.catalog import user_catalog_path
 
@@ -131,6 +131,20 @@ async def test_a_remote_endpoint_is_asked_for_once(start: StartEditor) -> None:
         assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
     assert len(editor.questions) == 1
     assert "https://192.0.2.1" in editor.questions[0].message
+
+
+async def test_a_remote_endpoint_is_allowed_after_its_request_has_gone(start: StartEditor, home: Path) -> None:
+    editor = await start(SUM, settings={"endpoint": "https://192.0.2.1"})
+    editor.may_answer.clear()
+    editor.answer_questions_with = messages.ENDPOINT_YES.ru
+    uri = editor.open(FUNCTION)
+    for _ in range(3):
+        assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
+    await editor.until(lambda: editor.questions, "a question")
+    assert len(editor.questions) == 1
+    assert editor.shown == []
+    editor.may_answer.set()
+    await editor.until(lambda: consent.is_allowed("https://192.0.2.1", home), "consent")
 
 
 async def test_the_engine_is_killed_in_the_middle(start: StartEditor) -> None:

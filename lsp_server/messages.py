@@ -17,6 +17,7 @@ SETTINGS_NOT_TRUSTED = Message(
     ru="Папка не доверенная, поэтому не действуют: {names}; задайте их в своих настройках или доверьтесь папке.",
     en="The folder is not trusted, so these are ignored: {names}; set them in your own settings or trust the folder.",
 )
+TYPE_URL = Message(ru="адрес вида http://127.0.0.1:8080", en="an address such as http://127.0.0.1:8080")
 TYPE_STRING = Message(ru="строка", en="a string")
 TYPE_BOOL = Message(ru="true или false", en="true or false")
 TYPE_INT = Message(ru="целое число", en="an integer")
@@ -130,6 +131,18 @@ LEFT_OUT = Message(
 SELECTION_TOO_LONG = Message(
     ru="Выделено слишком много: модель прочтёт разом до {read} строк; выделите меньше и повторите.",
     en="Too much is selected: the model reads up to {read} lines at once; select less and try again.",
+)
+NOT_A_FILE = Message(
+    ru="Тесты пишутся рядом с файлом .py, а этот код ещё не в файле; сохраните его в файл .py и повторите.",
+    en="Tests are written beside a .py file, and this code is in none yet; save it as a .py file and try again.",
+)
+NOT_A_MODULE_NAME = Message(
+    ru="Файл {name} нельзя импортировать по имени; переименуйте его (буквы, цифры и _) и повторите.",
+    en="The file {name} cannot be imported by its name; rename it (letters, digits and _) and try again.",
+)
+TESTS_FILE_UNREADABLE = Message(
+    ru="Файл тестов {path} не читается ({reason}); откройте его в редакторе или сохраните в UTF-8 и повторите.",
+    en="The file of tests {path} cannot be read ({reason}); open it in your editor or save it as UTF-8, and try again.",
 )
 ACTION_WRITE = Message(ru="Кодопись: написать код по комментарию", en="Kodopis: write code by this comment")
 ACTION_EXPLAIN = Message(ru="Кодопись: объяснить выделенное", en="Kodopis: explain the selection")
@@ -261,13 +274,17 @@ TCP_ADDRESS = Message(
     ru="--tcp ждёт адрес этой машины вида 127.0.0.1:2087, а не {address}; исправьте адрес.",
     en="--tcp wants an address of this machine such as 127.0.0.1:2087, not {address}; correct it.",
 )
+ENDPOINT_ADDRESS = Message(
+    ru="--endpoint ждёт адрес вида http://127.0.0.1:8080, а не {address}; исправьте адрес.",
+    en="--endpoint wants an address such as http://127.0.0.1:8080, not {address}; correct it.",
+)
 TCP_TAKEN = Message(
     ru="Адрес {address} занят или недоступен ({reason}); выберите другой порт.",
     en="The address {address} is taken or out of reach ({reason}); choose another port.",
 )
 FILE_UNREADABLE = Message(
-    ru="Файл {path} не читается ({reason}); проверьте путь и что он в UTF-8.",
-    en="The file {path} cannot be read ({reason}); check the path, and that it is UTF-8.",
+    ru="Файл {path} не читается ({reason}); проверьте путь и что он в UTF-8 или называет свою кодировку.",
+    en="The file {path} cannot be read ({reason}); check the path, and that it is UTF-8 or names its encoding.",
 )
 ASK_NOTHING = Message(
     ru="Нечего писать: задайте инструкцию или --file и --line с комментарием.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import keyword
 import textwrap
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -28,9 +29,9 @@ from lsp_server.definitions import Definition, definition_at, top_level_names
 from lsp_server.document import Place
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
-from lsp_server.features.edits import add_to_file, edit_document
+from lsp_server.features.edits import add_to_file, edit_document, readable_document
 from lsp_server.server import KodopisServer
-from lsp_server.syntax import count_errors, indent_of
+from lsp_server.syntax import count_errors, indent_of, parses
 from lsp_server.workspace import LineDocument
 from models.questions import FIX, PROBLEMS
 
@@ -78,7 +79,9 @@ async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     """Write tests for the selected functions into `test_<module>.py` beside the file."""
     argument = Argument("kodopis.tests", raw)
     document = ls.python_document(argument.uri)
-    path = Path(to_fs_path(document.uri) or document.path)
+    path = _module_path(document)
+    tests_path = path.with_name(f"test_{path.stem}.py")
+    await readable_document(ls, tests_path)  # before the model works for nothing
     first, last = _lines_of(document, argument.range)
     source = document.snapshot()
     names = top_level_names(source, first, last)
@@ -93,7 +96,7 @@ async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     question = TESTS.format(module=path.stem, names=", ".join(names), code=code)
     answer = await _answer(ls, document, question, code, token)
     made = _required(answer, _valid_tests(code_in(answer.text), f"from {path.stem} import {', '.join(names)}"))
-    applied = await add_to_file(ls, path.with_name(f"test_{path.stem}.py"), made, messages.ACTION_TESTS())
+    applied = await add_to_file(ls, tests_path, made, messages.ACTION_TESTS())
     return {"applied": applied, "code": made}
 
 
@@ -161,6 +164,21 @@ async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Defin
     return {"applied": await edit_document(ls, document, [edit], label), "code": code}
 
 
+def _module_path(document: LineDocument) -> Path:
+    """The file of a document that tests can import.
+
+    Raises:
+        KodopisError: `not_a_file`, `not_a_module`.
+    """
+    path = to_fs_path(document.uri)
+    if not path:
+        raise KodopisError("not_a_file", messages.NOT_A_FILE)
+    name = Path(path).stem
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise KodopisError("not_a_module", messages.NOT_A_MODULE_NAME, name=Path(path).name)
+    return Path(path)
+
+
 def _valid_tests(code: str, imports: str) -> str:
     """Whole tests only: what the token limit cut off is dropped; the import stands where the model left it out."""
     lines = code.splitlines()
@@ -169,7 +187,9 @@ def _valid_tests(code: str, imports: str) -> str:
     text = "\n".join(lines).strip("\n")
     if "def test_" not in text:
         return ""
-    return text + "\n" if imports.split(" import ", 1)[0] + " import" in text else f"{imports}\n\n\n{text}\n"
+    is_imported = imports.split(" import ", 1)[0] + " import" in text
+    made = text + "\n" if is_imported else f"{imports}\n\n\n{text}\n"
+    return made if parses(made) else ""
 
 
 def _lines_of(document: LineDocument, span: types.Range) -> tuple[int, int]:

@@ -45,6 +45,25 @@ async def test_a_model_that_is_not_there(start: StartEditor, home: Path, model: 
     await lives_on(editor)
 
 
+async def test_a_wrong_model_does_not_hide_the_others(start: StartEditor) -> None:
+    editor = await start(SUM, settings={"model": "no-such-model"})
+    listed = (await editor.command("models"))["models"]
+    assert "qwen2.5-coder-0.5b" in [model["id"] for model in listed]
+    assert {model["current"] for model in listed} == {None}
+    assert all(model["source"].startswith("https://") for model in listed)
+    await editor.configure({"model": "qwen2.5-coder-0.5b"})
+    listed = (await editor.command("models"))["models"]
+    assert [model["id"] for model in listed if model["current"]] == ["qwen2.5-coder-0.5b"]
+
+
+async def test_an_endpoint_that_is_no_address_is_named(start: StartEditor) -> None:
+    editor = await start(SUM, settings={"endpoint": "http://[::1"})
+    assert (await editor.command("status"))["remote"] is False
+    (message,) = editor.shown
+    assert "kodopis.endpoint" in message
+    await lives_on(editor)
+
+
 async def test_automatic_requests_complain_once(start: StartEditor) -> None:
     editor = await start(SUM, settings={"model": "no-such-model"})
     uri = editor.open(FUNCTION)

@@ -216,6 +216,37 @@ async def test_tests_are_added_to_a_file(start: StartEditor, home: Path) -> None
     assert edit.range.start == types.Position(1, 0)
 
 
+async def test_tests_need_a_file_that_can_be_imported(start: StartEditor) -> None:
+    editor = await start(
+        {"match": "тесты pytest", "text": "```python\ndef test_area():\n    assert area(2, 3) == 6\n```"}
+    )
+    for uri in ("untitled:Untitled-1", "vscode-notebook-cell:/home/u/notes.ipynb#W0"):
+        item = types.TextDocumentItem(uri, "python", 1, AREA)
+        editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        await refused(editor, uri, "not_a_file")
+    await refused(editor, editor.open(AREA, "my-shapes.py"), "not_a_module")
+    assert editor.engine_pids() == []
+
+
+async def test_tests_are_not_added_to_a_file_that_cannot_be_read(start: StartEditor, home: Path) -> None:
+    (home / "test_shapes.py").write_bytes("# тесты\nimport shapes\n".encode("cp1251"))
+    editor = await start(
+        {"match": "тесты pytest", "text": "```python\ndef test_area():\n    assert area(2, 3) == 6\n```"}
+    )
+    message = await refused(editor, editor.open(AREA, "shapes.py"), "file_unreadable")
+    assert "test_shapes.py" in message
+    assert editor.engine_pids() == []
+
+
+async def refused(editor: TestEditor, uri: str, code: str) -> str:
+    """The command for tests is refused for this reason, and nothing is edited."""
+    with pytest.raises(JsonRpcException) as raised:
+        await editor.command("tests", over(uri, 0, 2))
+    assert raised.value.data == {"code": code}
+    assert editor.edits == []
+    return raised.value.message
+
+
 async def test_actions_fit_the_place(start: StartEditor) -> None:
     editor = await start({"match": ".", "text": "x"})
     uri = editor.open(AREA + FUNCTION)

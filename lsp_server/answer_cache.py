@@ -10,7 +10,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lsp_server.closers import CLOSERS
 from lsp_server.document import Place, Source
+from lsp_server.offer import agrees
 
 SIZE = 250
 NEAR_CHARS = 8_192
@@ -57,14 +59,23 @@ class AnswerCache:
 
     def find(self, source: Source, cursor: Place, identity: str) -> Found | None:
         """An answer whose range begins in a line at or above the cursor, and that what was typed since agrees with."""
-        after = _after(source, cursor)
-        for line, before, typed in _beginnings(source, cursor):
-            known = self._known.get((identity, before, after))
-            if known is not None and (typed == known.replaced or known.text.startswith(typed)):
-                self._known.move_to_end((identity, before, after))
-                self.hits += 1
-                return Found(known, line, typed)
+        for end in _ends(source, cursor):
+            after = _after(source, end)
+            for line, before, typed in _beginnings(source, end):
+                known = self._known.get((identity, before, after))
+                if known is not None and agrees(known.text, known.replaced, typed, is_done=True):
+                    self._known.move_to_end((identity, before, after))
+                    self.hits += 1
+                    return Found(known, line, typed)
         return None
+
+
+def _ends(source: Source, cursor: Place) -> Iterator[Place]:
+    """Where what was typed may end: at the cursor, or behind closers that the editor has put there."""
+    yield cursor
+    behind = source.line(cursor.line)[cursor.column :]
+    for n_closing in range(1, len(behind) - len(behind.lstrip(CLOSERS)) + 1):
+        yield Place(cursor.line, cursor.column + n_closing)
 
 
 def _beginnings(source: Source, cursor: Place) -> Iterator[tuple[int, str, str]]:

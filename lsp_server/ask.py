@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import tokenize
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +32,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Told:
-    """An answer, and what it cost."""
+    """An answer, and what it cost. `newline` is that of the text that the code is for."""
 
     code: str
     tokens: int
     tokens_per_s: float
     ttft_ms: float
     model: str
+    newline: str = "\n"
 
     def to_json(self) -> dict[str, object]:
         """As `--json` prints it."""
@@ -69,7 +72,7 @@ async def ask(wish: Wish, settings: Settings) -> Told:
     if not answer.text.strip():
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     speed = (answer.n_tokens - 1) / answer.decode_ms * 1000 if answer.decode_ms else 0.0
-    return Told(answer.text, answer.n_tokens, speed, answer.ttft_ms or 0.0, served.model_id)
+    return Told(answer.text, answer.n_tokens, speed, answer.ttft_ms or 0.0, served.model_id, source.newline)
 
 
 async def _answered(served: Served, question: Question, kind: Kind | None = None) -> Answer:
@@ -109,6 +112,8 @@ def _lines(path: Path | None) -> list[str]:
     if path is None:
         return []
     try:
-        return split_lines(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
+        return split_lines(text.decode(encoding))
+    except (OSError, SyntaxError, LookupError, UnicodeDecodeError) as error:  # or an encoding that there is not
         raise KodopisError("file_unreadable", messages.FILE_UNREADABLE, path=path, reason=error) from error

@@ -24,6 +24,8 @@ from models.messages import Message
 
 Run = Callable[[argparse.Namespace], int]
 
+_WRONG_COMMAND_LINE = "bad_endpoint"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print_json({"error": {"code": error.code, "message": str(error)}})
         else:
             print(error, file=sys.stderr)
-        return 1
+        return 2 if error.code == _WRONG_COMMAND_LINE else 1
     except KeyboardInterrupt:
         return 1
 
@@ -130,15 +132,25 @@ def _tcp_address(address: str) -> tuple[str, int]:
 
 def _ask(options: argparse.Namespace) -> int:
     from lsp_server.ask import Wish, ask  # noqa: PLC0415 - brings the engine's client and tree-sitter
-    from lsp_server.settings import Settings  # noqa: PLC0415
+    from lsp_server.settings import Settings, is_url  # noqa: PLC0415
 
+    if options.endpoint and not is_url(options.endpoint):
+        raise KodopisError(_WRONG_COMMAND_LINE, messages.ENDPOINT_ADDRESS, address=options.endpoint)
     settings = Settings(model=options.model, endpoint=options.endpoint, max_tokens=max(1, options.max_tokens))
     told = asyncio.run(ask(Wish(options.instruction, options.file, options.line), settings))
     if options.json:
         print_json(told.to_json())
     else:
-        print(told.code)
+        _print_exactly(told.code, told.newline)
     return 0
+
+
+def _print_exactly(text: str, newline: str) -> None:
+    """Print a text that has a file's own line ends: Windows' console stream would make \\r\\r\\n of \\r\\n."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)  # a captured stream may have none
+    if reconfigure is not None:
+        reconfigure(newline="")
+    print(text, end=newline)
 
 
 def _doctor(options: argparse.Namespace) -> int:

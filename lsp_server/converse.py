@@ -13,13 +13,16 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import cast
 
-from lsp_server.context import estimate_tokens
-from lsp_server.engine.base import Chunk, CompletionRequest, Timings
+from lsp_server import messages
+from lsp_server.context import CHARS_PER_TOKEN, estimate_tokens
+from lsp_server.engine.base import Chunk, CompletionRequest, StopType, Timings
+from lsp_server.errors import EngineError
 from lsp_server.served import Served
 from models.prompt import Turn, render_chat
 
 ANSWER_TOKENS = 768
 _QUESTION_TOKENS = 128
+_REWRITTEN_SHARE = 1.25
 
 DOCSTRING = """Напиши docstring на русском языке для этого кода на Python: одно предложение, что он делает, затем \
 аргументы и результат, если они есть.
@@ -41,10 +44,19 @@ class Said:
     """An answer as far as it is."""
 
     text: str
-    is_done: bool = False
-    is_cut: bool = False
+    stop_type: StopType | None = None
     n_tokens: int = 0
     timings: Timings = field(default_factory=Timings)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no more comes."""
+        return self.stop_type is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the token limit ended it."""
+        return self.stop_type == "limit"
 
 
 async def converse(
@@ -53,7 +65,7 @@ async def converse(
     """Ask, and yield the growing answer; the last one `is_done`, and `is_cut` where the token limit ended it.
 
     Raises:
-        EngineError: the engine cannot answer.
+        EngineError: the engine cannot answer; `superseded` where a newer question about `document` ended this one.
     """
     prompt = render_chat(served.format_for("chat"), [Turn("user", question)])
     request = CompletionRequest(
@@ -68,15 +80,18 @@ async def converse(
     said = Said("")
     async with aclosing(cast("AsyncGenerator[Chunk, None]", served.engine.complete(request))) as chunks:
         async for chunk in chunks:
-            said = Said(
-                said.text + chunk.text,
-                chunk.stop_type is not None,
-                chunk.stop_type not in (None, "eos", "word"),
-                said.n_tokens + chunk.n_tokens,
-                chunk.timings,
-            )
+            if chunk.stop_type in ("superseded", "cancelled"):
+                raise EngineError("superseded", messages.ANSWER_SUPERSEDED)
+            said = Said(said.text + chunk.text, chunk.stop_type, said.n_tokens + chunk.n_tokens, chunk.timings)
             if chunk.text or said.is_done:
                 yield said
+
+
+async def tokens_to_rewrite(served: Served, code: str) -> int:
+    """How long an answer may be that repeats code with changes. The question with the code has to fit beside it."""
+    half = served.n_ctx // 2
+    n_code = await _count(served, code[: half * CHARS_PER_TOKEN * 2])  # what is longer does not fit anyway
+    return min(max(ANSWER_TOKENS, int(n_code * _REWRITTEN_SHARE) + _QUESTION_TOKENS), half)
 
 
 async def first_lines(served: Served, text: str, max_tokens: int = ANSWER_TOKENS) -> tuple[str, int, int]:
@@ -98,19 +113,29 @@ async def _count(served: Served, text: str) -> int:
     return len(await served.tokenize(text)) if served.can_tokenize else estimate_tokens(text)
 
 
-def code_in(answer: str) -> str:
-    """The code of an answer: its first fenced block, else all of it where it looks like code; without end blanks."""
+def code_in(answer: str, *, is_cut: bool = False) -> str:
+    """The code of an answer: its first fenced block, else all of it where it looks like code; without end blanks.
+
+    Of an answer that the token limit cut, only a block that was ended before is whole.
+    """
     block = _FENCE.search(answer)
+    if is_cut and (block is None or not block[0].rstrip().endswith("```")):
+        return ""
     if block is not None:
         return textwrap.dedent(block[1]).strip("\n")
     return textwrap.dedent(answer).strip("\n") if _looks_like_code(answer) else ""
 
 
-def docstring_in(answer: str) -> str:
-    """The text of a docstring in an answer that may be the text alone, quoted, fenced, or a whole function."""
+def docstring_in(answer: str, *, is_cut: bool = False) -> str:
+    """The text of a docstring in an answer that may be the text alone, quoted, fenced, or a whole function.
+
+    Of an answer that the token limit cut, only one whose quotes were closed before is whole.
+    """
     quoted = re.search(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'', answer, re.DOTALL)
     if quoted is not None:
         text = quoted[1] or quoted[2] or ""
+    elif is_cut:
+        return ""
     else:
         block = _FENCE.search(answer)
         text = block[1] if block else answer

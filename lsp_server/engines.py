@@ -38,6 +38,7 @@ class Engines:
         self._starting: asyncio.Task[Served] | None = None
         self._asked: set[str] = set()
         self._fetching: asyncio.Task[bool] | None = None
+        self._consenting: dict[str, asyncio.Task[bool]] = {}
         self._n_thinking = 0
 
     @property
@@ -104,8 +105,9 @@ class Engines:
 
     async def close(self) -> None:
         """Let go of connections; the engine goes on for others, and ends by itself."""
-        if self._starting is not None:
-            self._starting.cancel()
+        for task in (self._starting, *self._consenting.values()):
+            if task is not None:
+                task.cancel()
         if self._served is not None:
             await self._served.engine.close()
 
@@ -174,18 +176,33 @@ class Engines:
         return served
 
     async def _require_consent(self, choice: Choice, *, may_ask: bool) -> None:
+        """Ask once in a session; a request that somebody made by hand asks again after a no.
+
+        The question outlives the request that it is asked for: the next keystroke ends that one.
+        """
         endpoint = choice.settings.endpoint
         require_secure(endpoint)  # before anybody is asked about what will not be done
         if consent.is_allowed(endpoint):
             return
-        if may_ask or endpoint not in self._asked:
+        if endpoint not in self._consenting and (may_ask or endpoint not in self._asked):
             self._asked.add(endpoint)
+            self._consenting[endpoint] = asyncio.create_task(self._ask_for_consent(endpoint))
+            self._consenting[endpoint].add_done_callback(_look_at_error)
+        asking = self._consenting.get(endpoint)
+        if asking is not None and not may_ask:
+            raise KodopisError("consent_awaited", messages.CONSENT_AWAITED, endpoint=endpoint)
+        if asking is None or not await asyncio.shield(asking):
+            raise KodopisError("endpoint_refused", messages.ENDPOINT_REFUSED, endpoint=endpoint)
+
+    async def _ask_for_consent(self, endpoint: str) -> bool:
+        try:
             question = messages.ENDPOINT_QUESTION(endpoint=endpoint)
             answer = await self._editor.ask(question, [messages.ENDPOINT_YES(), messages.ENDPOINT_NO()])
             if answer == messages.ENDPOINT_YES():
                 consent.allow(endpoint)
-                return
-        raise KodopisError("endpoint_refused", messages.ENDPOINT_REFUSED, endpoint=endpoint)
+            return answer == messages.ENDPOINT_YES()
+        finally:
+            del self._consenting[endpoint]
 
     async def _require_files(self, entry: ModelEntry, *, may_ask: bool) -> None:
         """Ask once in a session; a request that somebody made by hand asks again after a no."""

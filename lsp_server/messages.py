@@ -17,6 +17,7 @@ SETTINGS_NOT_TRUSTED = Message(
     ru="Папка не доверенная, поэтому не действуют: {names}; задайте их в своих настройках или доверьтесь папке.",
     en="The folder is not trusted, so these are ignored: {names}; set them in your own settings or trust the folder.",
 )
+TYPE_URL = Message(ru="адрес вида http://127.0.0.1:8080", en="an address such as http://127.0.0.1:8080")
 TYPE_STRING = Message(ru="строка", en="a string")
 TYPE_BOOL = Message(ru="true или false", en="true or false")
 TYPE_INT = Message(ru="целое число", en="an integer")
@@ -60,6 +61,10 @@ ENDPOINT_QUESTION = Message(
 )
 ENDPOINT_YES = Message(ru="Отправлять", en="Send")
 ENDPOINT_NO = Message(ru="Нет", en="No")
+CONSENT_AWAITED = Message(
+    ru="Сервер {endpoint} пока не используется; ответьте на вопрос редактора, отправлять ли на него код.",
+    en="The server {endpoint} is not used yet; answer your editor's question whether to send code to it.",
+)
 ENDPOINT_REFUSED = Message(
     ru="Сервер {endpoint} не используется, вы не разрешили; уберите настройку kodopis.endpoint или разрешите его.",
     en="The server {endpoint} is not used, you did not allow it; clear the setting kodopis.endpoint or allow it.",
@@ -107,6 +112,18 @@ EMPTY_ANSWER = Message(
     ru="Модель не дала кода; переформулируйте задание и повторите.",
     en="The model gave no code; put the task in other words and try again.",
 )
+ANSWER_CUT = Message(
+    ru="Ответ длиннее, чем модель пишет за один раз, правка не внесена; выделите меньше кода и повторите.",
+    en="The answer is longer than the model writes at once, nothing was edited; select less code and try again.",
+)
+ANSWER_SUPERSEDED = Message(
+    ru="Ответ прерван более новой командой для этого файла; повторите команду, если ответ ещё нужен.",
+    en="A newer command for this file ended the answer; run the command again if you still need it.",
+)
+EXPLANATION_CUT = Message(
+    ru="Объяснение длиннее, чем модель пишет за один раз, и оборвано; выделите меньше кода.",
+    en="The explanation is longer than the model writes at once and was cut; select less code.",
+)
 LEFT_OUT = Message(
     ru="Показано не всё: модель прочла первые {read} строк выделения из {total}.",
     en="Not everything is covered: the model read the first {read} lines of {total} selected.",
@@ -114,6 +131,18 @@ LEFT_OUT = Message(
 SELECTION_TOO_LONG = Message(
     ru="Выделено слишком много: модель прочтёт разом до {read} строк; выделите меньше и повторите.",
     en="Too much is selected: the model reads up to {read} lines at once; select less and try again.",
+)
+NOT_A_FILE = Message(
+    ru="Тесты пишутся рядом с файлом .py, а этот код ещё не в файле; сохраните его в файл .py и повторите.",
+    en="Tests are written beside a .py file, and this code is in none yet; save it as a .py file and try again.",
+)
+NOT_A_MODULE_NAME = Message(
+    ru="Файл {name} нельзя импортировать по имени; переименуйте его (буквы, цифры и _) и повторите.",
+    en="The file {name} cannot be imported by its name; rename it (letters, digits and _) and try again.",
+)
+TESTS_FILE_UNREADABLE = Message(
+    ru="Файл тестов {path} не читается ({reason}); откройте его в редакторе или сохраните в UTF-8 и повторите.",
+    en="The file of tests {path} cannot be read ({reason}); open it in your editor or save it as UTF-8, and try again.",
 )
 ACTION_WRITE = Message(ru="Кодопись: написать код по комментарию", en="Kodopis: write code by this comment")
 ACTION_EXPLAIN = Message(ru="Кодопись: объяснить выделенное", en="Kodopis: explain the selection")
@@ -245,13 +274,17 @@ TCP_ADDRESS = Message(
     ru="--tcp ждёт адрес этой машины вида 127.0.0.1:2087, а не {address}; исправьте адрес.",
     en="--tcp wants an address of this machine such as 127.0.0.1:2087, not {address}; correct it.",
 )
+ENDPOINT_ADDRESS = Message(
+    ru="--endpoint ждёт адрес вида http://127.0.0.1:8080, а не {address}; исправьте адрес.",
+    en="--endpoint wants an address such as http://127.0.0.1:8080, not {address}; correct it.",
+)
 TCP_TAKEN = Message(
     ru="Адрес {address} занят или недоступен ({reason}); выберите другой порт.",
     en="The address {address} is taken or out of reach ({reason}); choose another port.",
 )
 FILE_UNREADABLE = Message(
-    ru="Файл {path} не читается ({reason}); проверьте путь и что он в UTF-8.",
-    en="The file {path} cannot be read ({reason}); check the path, and that it is UTF-8.",
+    ru="Файл {path} не читается ({reason}); проверьте путь и что он в UTF-8 или называет свою кодировку.",
+    en="The file {path} cannot be read ({reason}); check the path, and that it is UTF-8 or names its encoding.",
 )
 ASK_NOTHING = Message(
     ru="Нечего писать: задайте инструкцию или --file и --line с комментарием.",

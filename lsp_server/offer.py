@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lsp_server.closers import closing_of, n_closers
 from lsp_server.document import Place, Source
 
 
@@ -53,17 +54,35 @@ def typed_since(asked: Source, line: int, end_column: int, now: Source) -> str |
 def rebase(text: str, replaced: str, typed: str, line: int) -> Offer | None:
     """An answer `text` for a range that held `replaced`, now that it holds `typed`; None where they disagree.
 
-    Typed text that the answer begins with is taken off it; the range moves to the last typed line.
+    Typed text that the answer begins with is taken off it; the range moves to the last typed line, and covers the
+    closers that the editor put behind the cursor.
     """
-    if typed != replaced and not text.startswith(typed):
-        return None
     if typed == replaced and not text.startswith(typed):
         return Offer(line, len(replaced), text)
-    n_above = typed.count("\n")
-    begun = typed[typed.rfind("\n") + 1 :]
-    return Offer(line + n_above, len(begun), text[len(typed) - len(begun) :])
+    for n_closing in closings(text, replaced, typed, is_done=True):
+        begun = typed[: len(typed) - n_closing]
+        above = begun[: begun.rfind("\n") + 1]
+        return Offer(line + above.count("\n"), len(typed) - len(above), text[len(above) :])
+    return None
 
 
 def agrees(text: str, replaced: str, typed: str, *, is_done: bool) -> bool:
     """Whether what was typed may still become (a part of) the answer, of which `text` is known so far."""
-    return typed == replaced or text.startswith(typed) or (not is_done and typed.startswith(text))
+    return bool(closings(text, replaced, typed, is_done=is_done))
+
+
+def closings(text: str, replaced: str, typed: str, *, is_done: bool) -> list[int]:
+    """How many closers at the end of `typed` the editor itself may have put there, fewest first; empty: it disagrees.
+
+    Editors close brackets and quotes while one types: `sum(` stands in the file as `sum()`, the cursor before the `)`.
+    """
+
+    def fits(begun: str) -> bool:
+        return text.startswith(begun) or (not is_done and begun.startswith(text))
+
+    found = [0] if typed == replaced or fits(typed) else []
+    for n_closing in range(1, 0 if typed == replaced else n_closers(typed) + 1):
+        begun = typed[:-n_closing]
+        if fits(begun) and closing_of(begun).startswith(typed[-n_closing:]):
+            found.append(n_closing)
+    return found

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
+from lsp_server.document import Place
 from lsp_server.engine.base import Priority
 from lsp_server.engines import Engines
 from lsp_server.errors import EngineError
 from lsp_server.instruction import Insertion, Instruction
-from lsp_server.offer import typed_since
+from lsp_server.offer import agrees, closings, typed_since
 from lsp_server.served import Served
-from lsp_server.suggest import Answer, Question, make_plan, other_kind
+from lsp_server.suggest import Answer, Question, locate, make_plan, other_kind
 from lsp_server.workspace import LineDocument
 from models.prompt import Kind
 
@@ -71,6 +73,23 @@ class Run:
             now = document.snapshot()
             self._typed = (version, typed_since(self.question.source, place.line, place.replace_end, now))
         return self._typed[1]
+
+    def agrees(self, document: LineDocument) -> bool:
+        """Whether what stands in the range now may still become (a part of) the answer."""
+        typed = self.typed(document)
+        return typed is not None and agrees(self.text, self.replaced, typed, is_done=self.is_done)
+
+    def is_for(self, document: LineDocument, cursor: Place) -> bool:
+        """Whether a request there is for this very answer: at the same place, or where what was typed into it ends."""
+        typed = self.typed(document)
+        if typed is None:
+            return False
+        if typed == self.replaced and cursor != self.insertion.place:
+            located = locate(replace(self.question, source=document.snapshot(), cursor=cursor, is_automatic=False))
+            return located is not None and located[1] == self.insertion
+        line, column = self.insertion.line + typed.count("\n"), len(typed) - (typed.rfind("\n") + 1)
+        closing = closings(self.text, self.replaced, typed, is_done=self.is_done)
+        return any(cursor == Place(line, column - n_closing) for n_closing in closing)
 
     def lift(self) -> None:
         """Somebody asked by hand for what was begun automatically: no time budget, and before others."""

@@ -19,7 +19,7 @@ from lsp_server.document import Place, Source
 from lsp_server.engine.base import Priority
 from lsp_server.engines import Engines
 from lsp_server.errors import KodopisError
-from lsp_server.offer import Offer, agrees, rebase, typed_since
+from lsp_server.offer import Offer, rebase, typed_since
 from lsp_server.run import Run
 from lsp_server.settings import Settings
 from lsp_server.statistics import Statistics
@@ -55,6 +55,10 @@ class _Slot:
     warm_up: asyncio.Task[None] | None = None
     warm_line: int | None = None
     cells: tuple[str, ...] = field(default=())
+
+    def is_for(self, document: LineDocument, cursor: Place) -> bool:
+        """Whether the generation under way is what a request at a place asks for."""
+        return self.run is not None and self.run.agrees(document) and self.run.is_for(document, cursor)
 
     def stop(self) -> None:
         """End everything."""
@@ -101,7 +105,7 @@ class Scheduler:
         """
         slot = self._slots.setdefault(document.uri, _Slot())
         slot.cells = cells
-        if is_automatic and slot.wait is not None and not slot.wait.is_automatic and not self._agrees(slot, document):
+        if is_automatic and slot.wait is not None and not slot.wait.is_automatic and not slot.is_for(document, cursor):
             return None  # somebody waits for an answer asked for by hand
         if slot.wait is not None and not slot.wait.superseded.done():
             slot.wait.superseded.set_result(None)
@@ -128,7 +132,7 @@ class Scheduler:
         if slot.shown is not None and self._accepted(slot.shown, document):
             self._statistics.accepted += 1
             slot.shown = None
-        if slot.run is not None and not self._agrees(slot, document):
+        if slot.run is not None and not slot.run.agrees(document):
             slot.run.stop()
             slot.run = None
             if slot.wait is not None and not slot.wait.superseded.done():
@@ -210,9 +214,9 @@ class Scheduler:
         return None if found.known.is_cut or is_used_up or settings.temperature > 0 else found
 
     def _run_for(self, slot: _Slot, document: LineDocument, cursor: Place, *, is_automatic: bool) -> Run | None:
-        """The generation to wait for: the one under way (or interrupted) where it agrees, else a new one."""
+        """The generation to wait for: the one under way (or interrupted) for this very place, else a new one."""
         settings = self._engines.settings
-        if slot.run is not None and slot.run.settings == settings and self._agrees(slot, document):
+        if slot.run is not None and slot.run.settings == settings and slot.is_for(document, cursor):
             if not is_automatic:
                 slot.run.lift()
             slot.run.go_on()
@@ -234,18 +238,11 @@ class Scheduler:
         slot.run.go_on()
         return slot.run
 
-    def _agrees(self, slot: _Slot, document: LineDocument) -> bool:
-        run = slot.run
-        if run is None:
-            return False
-        typed = run.typed(document)
-        return typed is not None and agrees(run.text, run.replaced, typed, is_done=run.is_done)
-
     def _grown(self, slot: _Slot, document: LineDocument, on_growth: OnGrowth | None) -> None:
         run = slot.run
         if run is None:
             return
-        if not self._agrees(slot, document):
+        if not run.agrees(document):
             run.stop()
         elif on_growth is not None and (offer := _current(run, document)) is not None:
             on_growth(offer)
@@ -295,6 +292,7 @@ def _current(run: Run, document: LineDocument) -> Offer | None:
 
 def _rest(text: str, replaced: str, typed: str, line: int) -> Offer | None:
     """The offer, unless there is nothing in it."""
-    if not text.strip() or text == typed or text.rstrip() == replaced.rstrip():
+    if not text.strip() or text.rstrip() == replaced.rstrip():
         return None
-    return rebase(text, replaced, typed, line)
+    offer = rebase(text, replaced, typed, line)
+    return None if offer is None or offer.text == typed[typed.rfind("\n") + 1 :] else offer

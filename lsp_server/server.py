@@ -44,6 +44,10 @@ _NOTEBOOKS = types.NotebookDocumentSyncOptions(
 )
 
 
+_OF_NO_INTEREST = ("not_open", "not_python", "consent_awaited")
+"""Errors that only somebody who asked by hand is told of."""
+
+
 class KodopisServer(LanguageServer):
     """One editor's session."""
 
@@ -58,7 +62,8 @@ class KodopisServer(LanguageServer):
         self.editor = Editor(self)
         self.engines = Engines(self.editor)
         self.statistics = Statistics()
-        self.scheduler = Scheduler(self.engines, self.statistics, uuid.uuid4().hex[:8], self._tell_raw)
+        self.session = uuid.uuid4().hex[:8]
+        self.scheduler = Scheduler(self.engines, self.statistics, self.session, self._tell_raw)
         self.configured = asyncio.Event()
         self._initial: Mapping[str, Any] = {}
         self._is_trusted = True
@@ -108,7 +113,9 @@ class KodopisServer(LanguageServer):
         )
 
     def report(self, error: KodopisError | ModelError, *, is_automatic: bool) -> None:
-        """Tell the user why there is no answer; once in a session where nobody asked for one by hand."""
+        """Tell the user why there is no answer; once in a session where nobody asked for one by hand, if at all."""
+        if is_automatic and error.code in _OF_NO_INTEREST:
+            return
         logger.warning("%s: %s", error.code, error)
         self.engines.failed(error)
         if is_automatic:

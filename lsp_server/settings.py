@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from lsp_server import messages
 from models.messages import Message
@@ -19,13 +20,14 @@ SECTION = "kodopis"
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value must be. `choices` empty: anything of the type; limits are inclusive."""
+    """What a value must be. `choices` empty: anything of the type; limits are inclusive. `is_url`: of a server."""
 
     type: type
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     nullable: bool = False
+    is_url: bool = False
 
     def accepts(self, value: object) -> bool:
         """Whether the value has the type (an int passes for a float, a bool for nothing else) and is within limits."""
@@ -35,13 +37,22 @@ class Rule:
         if not isinstance(value, wanted) or (isinstance(value, bool) and self.type is not bool):
             return False
         if isinstance(value, str):
-            return not self.choices or value in self.choices
+            return (not self.choices or value in self.choices) and (not self.is_url or not value or is_url(value))
         return self._within(float(value)) if isinstance(value, int | float) else False
 
     def _within(self, value: float) -> bool:
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
         return math.isfinite(value) and low <= value <= high
+
+
+def is_url(value: str) -> bool:
+    """Whether a text is the address of a server, as far as its form tells."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets that hold no IPv6 address, a port that is no number
+        return False
 
 
 def _setting(name: str, default: Any, rule: Rule, *, is_place: bool = False) -> Any:
@@ -56,7 +67,7 @@ class Settings:
     model: str = _setting("model", "auto", Rule(str), is_place=True)
     adapter: str = _setting("adapter", "auto", Rule(str), is_place=True)
     adapter_scale: float | None = _setting("adapterScale", None, Rule(float, 0, 2, nullable=True))
-    endpoint: str = _setting("endpoint", "", Rule(str), is_place=True)
+    endpoint: str = _setting("endpoint", "", Rule(str, is_url=True), is_place=True)
     prompt_format: str = _setting("promptFormat", "auto", Rule(str))
     max_tokens: int = _setting("maxTokens", 256, Rule(int, 1, 4096))
     time_budget_ms: int = _setting("timeBudgetMs", 8000, Rule(int, 0))
@@ -138,6 +149,8 @@ def _bad_value(name: str, value: object, entry: Field[Any]) -> Problem:
 def _describe(rule: Rule) -> str:
     if rule.choices:
         return " | ".join(rule.choices)
+    if rule.is_url:
+        return messages.TYPE_URL()
     kind = {str: messages.TYPE_STRING, bool: messages.TYPE_BOOL, int: messages.TYPE_INT, float: messages.TYPE_NUMBER}[
         rule.type
     ]()

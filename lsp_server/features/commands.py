@@ -76,20 +76,24 @@ async def status(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
 
 
 async def models(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
-    """The catalog, and which of it is here."""
+    """The catalog, and which of it is here; `current` is null where the settings name no model that there is."""
     settings = ls.engines.settings
 
     def listed() -> list[dict[str, Any]]:
         catalog, store = Catalog.load(), Store()
-        current = "" if settings.endpoint else choose(settings).model_id
+        try:
+            current = "" if settings.endpoint else choose(settings).model_id
+        except (KodopisError, ModelError):  # the list is what one chooses another from
+            current = None
         return [
             {
                 "id": entry.id,
                 "title": entry.title,
                 "installed": store.is_installed(entry),
-                "current": entry.id == current,
+                "current": None if current is None else entry.id == current,
                 "sizeBytes": entry.size_bytes,
                 "licence": entry.licence,
+                "source": entry.source_url,
             }
             for entry in catalog.entries
         ]

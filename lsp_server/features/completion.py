@@ -31,8 +31,7 @@ async def completion(ls: KodopisServer, params: types.CompletionParams) -> types
         place = document.place(params.position)
         offer = await ls.scheduler.suggest(document, place, is_automatic=True, cells=cells)
     except (KodopisError, ModelError) as error:
-        if error.code not in ("not_open", "not_python"):
-            ls.report(error, is_automatic=True)
+        ls.report(error, is_automatic=True)
         return none
     if offer is None:
         return none

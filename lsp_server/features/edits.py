@@ -8,6 +8,8 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
+from lsp_server import messages
+from lsp_server.errors import KodopisError
 from lsp_server.server import KodopisServer
 from lsp_server.workspace import LineDocument
 
@@ -23,18 +25,44 @@ async def edit_document(ls: KodopisServer, document: LineDocument, edits: list[t
 
 
 async def add_to_file(ls: KodopisServer, path: Path, text: str, label: str) -> bool:
-    """Append to a file, which is made where it is not there; whether the editor did."""
-    uri = from_fs_path(str(path))
-    assert uri is not None
-    document = ls.documents.get_text_document(uri)
-    assert isinstance(document, LineDocument)
-    if ls.documents.opened(uri) is None and not await asyncio.to_thread(path.exists):
+    """Append to a file, which is made where it is not there; whether the editor did.
+
+    Raises:
+        KodopisError: `file_unreadable`.
+    """
+    uri = _uri(path)
+    document = await readable_document(ls, path)
+    if document is None:
         return await _create(ls, uri, text, label)
     line = len(document.lines) - 1
     last = document.lines[line]
     end = types.Position(line, document.position_codec.client_num_units(last))
     gap = "\n" if not last else "\n\n"
     return await edit_document(ls, document, [types.TextEdit(types.Range(end, end), f"{gap}\n{text}")], label)
+
+
+async def readable_document(ls: KodopisServer, path: Path) -> LineDocument | None:
+    """A file as it is in the editor, else on the disk; None where there is none.
+
+    Raises:
+        KodopisError: `file_unreadable`.
+    """
+    uri = _uri(path)
+    document = ls.documents.get_text_document(uri)
+    assert isinstance(document, LineDocument)
+    if ls.documents.opened(uri) is None and not await asyncio.to_thread(path.exists):
+        return None
+    try:
+        await asyncio.to_thread(lambda: document.lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise KodopisError("file_unreadable", messages.TESTS_FILE_UNREADABLE, path=path, reason=error) from error
+    return document
+
+
+def _uri(path: Path) -> str:
+    uri: str | None = from_fs_path(str(path))
+    assert uri is not None
+    return uri
 
 
 async def _create(ls: KodopisServer, uri: str, text: str, label: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from lsprotocol import types
 
 from lsp_server import messages
-from lsp_server.converse import converse, first_lines
+from lsp_server.converse import Said, converse, first_lines
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.server import KodopisServer
@@ -19,7 +19,7 @@ from models.questions import EXPLAIN
 
 
 async def explain(ls: KodopisServer, raw: Mapping[str, Any], token: types.ProgressToken | None) -> dict[str, str]:
-    """Explain a selection; what of it did not fit is said at the end."""
+    """Explain a selection; what of it did not fit, and an explanation that did not end, are said of at the end."""
     argument = Argument("kodopis.explain", raw)
     document = ls.python_document(argument.uri)
     span = argument.range
@@ -36,14 +36,17 @@ async def explain(ls: KodopisServer, raw: Mapping[str, Any], token: types.Progre
         if partial_token is not None:
             ls.editor.send_partial({"token": partial_token, "text": text, "done": is_done})
 
-    markdown = ""
+    said = Said("")
+    key = f"{ls.session}:explain:{document.uri}"
     question = EXPLAIN.format(code=seen)
     async with ls.editor.progress(messages.EXPLAINING_TITLE(), token, cancel=this.cancel):
         with ls.engines.thinking(served):
-            async with aclosing(converse(served, question, document=f"explain:{document.uri}")) as answer:
+            async with aclosing(converse(served, question, document=key)) as answer:
                 async for said in answer:
-                    markdown = said.text.lstrip()
-                    send(markdown, is_done=False)
+                    send(said.text.lstrip(), is_done=False)
+    markdown = said.text.lstrip()
+    if said.is_cut:
+        markdown += f"…\n\n*{messages.EXPLANATION_CUT()}*"
     if n_seen < n_lines:
         markdown += f"\n\n*{messages.LEFT_OUT(read=n_seen, total=n_lines)}*"
     send(markdown, is_done=True)

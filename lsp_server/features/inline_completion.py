@@ -24,8 +24,7 @@ async def inline_completion(ls: KodopisServer, params: types.InlineCompletionPar
         await ls.configured.wait()
         offer = await _offer(ls, params, is_automatic=is_automatic)
     except (KodopisError, ModelError) as error:
-        if not (is_automatic and error.code in ("not_open", "not_python")):
-            ls.report(error, is_automatic=is_automatic)
+        ls.report(error, is_automatic=is_automatic)
         offer = None
     document = ls.documents.opened(params.text_document.uri)
     if offer is None or document is None:

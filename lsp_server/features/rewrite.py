@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import keyword
 import textwrap
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -14,20 +15,23 @@ from pygls.uris import to_fs_path
 
 from lsp_server import messages
 from lsp_server.converse import (
+    ANSWER_TOKENS,
     DOCSTRING,
     TESTS,
+    Said,
     code_in,
     converse,
     docstring_in,
     first_lines,
+    tokens_to_rewrite,
 )
 from lsp_server.definitions import Definition, definition_at, top_level_names
 from lsp_server.document import Place
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
-from lsp_server.features.edits import add_to_file, edit_document
+from lsp_server.features.edits import add_to_file, edit_document, readable_document
 from lsp_server.server import KodopisServer
-from lsp_server.syntax import count_errors, indent_of
+from lsp_server.syntax import count_errors, indent_of, parses
 from lsp_server.workspace import LineDocument
 from models.questions import FIX, PROBLEMS
 
@@ -48,10 +52,10 @@ async def fix(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
         raise KodopisError("nothing_selected", messages.NOTHING_SELECTED)
     listed = "\n".join(f"- {problem}" for problem in argument.diagnostics)
     question = FIX.format(problems=PROBLEMS.format(listed=listed) if listed else "", code=textwrap.dedent(code))
-    answer = await _whole_answer(ls, document, question, code, token)
-    indent = _common_indent(code)
-    fixed = textwrap.indent(code_in(answer), indent)
-    if not fixed.strip() or count_errors(textwrap.dedent(fixed)) > count_errors(textwrap.dedent(code)):
+    answer = await _answer(ls, document, question, code, token, is_rewrite=True)
+    made = _required(answer, code_in(answer.text, is_cut=answer.is_cut))
+    fixed = textwrap.indent(made, _common_indent(code))
+    if count_errors(textwrap.dedent(fixed)) > count_errors(textwrap.dedent(code)):
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     if fixed == code:
         return {"applied": False, "code": fixed}
@@ -66,10 +70,8 @@ async def docstring(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]
     if found is None or found.is_one_liner:
         raise KodopisError("no_function_here", messages.NO_FUNCTION_HERE)
     code = textwrap.dedent(_text_of(document, found.first_line, found.last_line))
-    answer = await _whole_answer(ls, document, DOCSTRING.format(code=code), code, token)
-    text = docstring_in(answer)
-    if not text:
-        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    answer = await _answer(ls, document, DOCSTRING.format(code=code), code, token)
+    text = _required(answer, docstring_in(answer.text, is_cut=answer.is_cut))
     return await _put_docstring(ls, document, found, text)
 
 
@@ -77,7 +79,9 @@ async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     """Write tests for the selected functions into `test_<module>.py` beside the file."""
     argument = Argument("kodopis.tests", raw)
     document = ls.python_document(argument.uri)
-    path = Path(to_fs_path(document.uri) or document.path)
+    path = _module_path(document)
+    tests_path = path.with_name(f"test_{path.stem}.py")
+    await readable_document(ls, tests_path)  # before the model works for nothing
     first, last = _lines_of(document, argument.range)
     source = document.snapshot()
     names = top_level_names(source, first, last)
@@ -90,36 +94,49 @@ async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
         names, first, last = [around.name], around.first_line, around.last_line
     code = _text_of(document, first, last)
     question = TESTS.format(module=path.stem, names=", ".join(names), code=code)
-    answer = code_in(await _whole_answer(ls, document, question, code, token))
-    made = _valid_tests(answer, f"from {path.stem} import {', '.join(names)}")
-    if not made:
-        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
-    applied = await add_to_file(ls, path.with_name(f"test_{path.stem}.py"), made, messages.ACTION_TESTS())
+    answer = await _answer(ls, document, question, code, token)
+    made = _required(answer, _valid_tests(code_in(answer.text), f"from {path.stem} import {', '.join(names)}"))
+    applied = await add_to_file(ls, tests_path, made, messages.ACTION_TESTS())
     return {"applied": applied, "code": made}
 
 
-async def _whole_answer(ls: KodopisServer, document: LineDocument, question: str, code: str, token: Token) -> str:
+async def _answer(
+    ls: KodopisServer, document: LineDocument, question: str, code: str, token: Token, *, is_rewrite: bool = False
+) -> Said:
     """Ask, and wait for the end. The document must not change meanwhile: the edit is made for its lines.
 
+    `is_rewrite`: the answer is the code itself, changed, so it is as long.
+
     Raises:
-        KodopisError: `too_long` where the code does not fit, `document_changed`.
+        KodopisError: `too_long` where the code does not fit, `superseded`, `document_changed`.
     """
     served = await ls.engines.served(may_ask=True)
-    _, n_seen, n_lines = await first_lines(served, code)
+    max_tokens = await tokens_to_rewrite(served, code) if is_rewrite else ANSWER_TOKENS
+    _, n_seen, n_lines = await first_lines(served, code, max_tokens)
     if n_seen < n_lines:
         raise KodopisError("too_long", messages.SELECTION_TOO_LONG, read=n_seen)
     version = document.version
     this = asyncio.current_task()
     assert this is not None
-    text = ""
+    said = Said("")
+    key = f"{ls.session}:rewrite:{document.uri}"
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=this.cancel):
         with ls.engines.thinking(served):
-            async with aclosing(converse(served, question, document=f"rewrite:{document.uri}")) as answer:
-                async for said in answer:
-                    text = said.text
+            async with aclosing(converse(served, question, max_tokens=max_tokens, document=key)) as answer:
+                async for latest in answer:
+                    said = latest
     if document.version != version or ls.documents.opened(document.uri) is not document:
         raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
-    return text
+    return said
+
+
+def _required(answer: Said, made: str) -> str:
+    """What was made of an answer; an error that says why where that is nothing."""
+    if made.strip():
+        return made
+    if answer.is_cut:
+        raise KodopisError("answer_cut", messages.ANSWER_CUT)
+    raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
 
 
 async def _replace(
@@ -147,6 +164,21 @@ async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Defin
     return {"applied": await edit_document(ls, document, [edit], label), "code": code}
 
 
+def _module_path(document: LineDocument) -> Path:
+    """The file of a document that tests can import.
+
+    Raises:
+        KodopisError: `not_a_file`, `not_a_module`.
+    """
+    path = to_fs_path(document.uri)
+    if not path:
+        raise KodopisError("not_a_file", messages.NOT_A_FILE)
+    name = Path(path).stem
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise KodopisError("not_a_module", messages.NOT_A_MODULE_NAME, name=Path(path).name)
+    return Path(path)
+
+
 def _valid_tests(code: str, imports: str) -> str:
     """Whole tests only: what the token limit cut off is dropped; the import stands where the model left it out."""
     lines = code.splitlines()
@@ -155,7 +187,9 @@ def _valid_tests(code: str, imports: str) -> str:
     text = "\n".join(lines).strip("\n")
     if "def test_" not in text:
         return ""
-    return text + "\n" if imports.split(" import ", 1)[0] + " import" in text else f"{imports}\n\n\n{text}\n"
+    is_imported = imports.split(" import ", 1)[0] + " import" in text
+    made = text + "\n" if is_imported else f"{imports}\n\n\n{text}\n"
+    return made if parses(made) else ""
 
 
 def _lines_of(document: LineDocument, span: types.Range) -> tuple[int, int]:

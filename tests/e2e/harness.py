@@ -53,11 +53,17 @@ class TestEditor:
         self.questions: list[types.ShowMessageRequestParams] = []
         self.edits: list[types.ApplyWorkspaceEditParams] = []
         self.answer_questions_with: str | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         _mend_code_actions(self.client)
         feature: Callable[..., Any] = self.client.feature
         feature("kodopis/partial")(lambda params: self.partials.append(as_dict(params)))
         feature("kodopis/status")(lambda params: self.statuses.append(as_dict(params)))
-        feature(types.WINDOW_SHOW_MESSAGE_REQUEST)(_free(self._on_question))
+
+        async def on_question(params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
+            return await self._on_question(params)
+
+        feature(types.WINDOW_SHOW_MESSAGE_REQUEST)(on_question)
         feature(types.WORKSPACE_APPLY_EDIT)(_free(self._on_edit))
 
     async def start(
@@ -232,8 +238,9 @@ class TestEditor:
         """The engines of this test's own data directory."""
         return [engine.state.pid for engine in running_engines(self.home / "engine")]
 
-    def _on_question(self, params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
+    async def _on_question(self, params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
         self.questions.append(params)
+        await self.may_answer.wait()
         chosen = self.answer_questions_with
         return types.MessageActionItem(chosen) if chosen is not None else None
 

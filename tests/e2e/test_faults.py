@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcException
 
 from e2e.conftest import StartEditor
 from e2e.harness import AUTOMATIC, INVOKED, TestEditor
-from lsp_server import messages
+from lsp_server import consent, messages
 from lsp_server.engine.process import running_engines
 from models.catalog import user_catalog_path
 
@@ -42,6 +42,25 @@ async def test_a_model_that_is_not_there(start: StartEditor, home: Path, model: 
     name = model.rsplit("/", 1)[-1]
     assert name in message
     await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "error", "status error")
+    await lives_on(editor)
+
+
+async def test_a_wrong_model_does_not_hide_the_others(start: StartEditor) -> None:
+    editor = await start(SUM, settings={"model": "no-such-model"})
+    listed = (await editor.command("models"))["models"]
+    assert "qwen2.5-coder-0.5b" in [model["id"] for model in listed]
+    assert {model["current"] for model in listed} == {None}
+    assert all(model["source"].startswith("https://") for model in listed)
+    await editor.configure({"model": "qwen2.5-coder-0.5b"})
+    listed = (await editor.command("models"))["models"]
+    assert [model["id"] for model in listed if model["current"]] == ["qwen2.5-coder-0.5b"]
+
+
+async def test_an_endpoint_that_is_no_address_is_named(start: StartEditor) -> None:
+    editor = await start(SUM, settings={"endpoint": "http://[::1"})
+    assert (await editor.command("status"))["remote"] is False
+    (message,) = editor.shown
+    assert "kodopis.endpoint" in message
     await lives_on(editor)
 
 
@@ -131,6 +150,20 @@ async def test_a_remote_endpoint_is_asked_for_once(start: StartEditor) -> None:
         assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
     assert len(editor.questions) == 1
     assert "https://192.0.2.1" in editor.questions[0].message
+
+
+async def test_a_remote_endpoint_is_allowed_after_its_request_has_gone(start: StartEditor, home: Path) -> None:
+    editor = await start(SUM, settings={"endpoint": "https://192.0.2.1"})
+    editor.may_answer.clear()
+    editor.answer_questions_with = messages.ENDPOINT_YES.ru
+    uri = editor.open(FUNCTION)
+    for _ in range(3):
+        assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
+    await editor.until(lambda: editor.questions, "a question")
+    assert len(editor.questions) == 1
+    assert editor.shown == []
+    editor.may_answer.set()
+    await editor.until(lambda: consent.is_allowed("https://192.0.2.1", home), "consent")
 
 
 async def test_the_engine_is_killed_in_the_middle(start: StartEditor) -> None:

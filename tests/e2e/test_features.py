@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from pygls.exceptions import JsonRpcException
 from e2e.conftest import StartEditor
 from e2e.harness import TestEditor
 from lsp_server import messages
+from lsp_server.converse import ANSWER_TOKENS
+from lsp_server.engine.scripted import encode
 
 AREA = "def area(width, height):\n    return width + height\n\n\nclass Box:\n    def side(self):\n        return 1\n"
 FUNCTION = "def add(a, b):\n    # сложи два числа и верни сумму\n    \n"
@@ -107,6 +110,70 @@ async def test_fix_refuses_what_breaks_the_syntax(start: StartEditor) -> None:
     assert editor.edits == []
 
 
+LONG = "def long(x):\n" + "".join(f"    y{number} = x + {number}\n" for number in range(66)) + "    return y1\n"
+
+
+async def test_fix_of_a_long_function_is_whole(start: StartEditor) -> None:
+    fixed = LONG.replace("return y1", "return y2")
+    editor = await start({"match": "Исправь", "text": f"```python\n{fixed}```"})
+    uri = editor.open(LONG)
+    assert (await editor.command("fix", over(uri, 0, 68)))["applied"] is True
+    assert apply_edit(editor, uri) == fixed
+    assert len(encode(fixed)) > ANSWER_TOKENS
+
+
+@pytest.mark.parametrize("begin", ["```python\ndef area(width, height):\n", "def area(width, height):\n"])
+async def test_fix_refuses_an_answer_that_was_cut(start: StartEditor, begin: str) -> None:
+    editor = await start({"match": "Исправь", "text": begin + "    width = width\n" * 1000})
+    uri = editor.open(AREA)
+    with pytest.raises(JsonRpcException) as raised:
+        await editor.command("fix", over(uri, 0, 2))
+    assert raised.value.data == {"code": "answer_cut"}
+    assert editor.edits == []
+
+
+async def test_a_docstring_that_was_cut_is_refused(start: StartEditor) -> None:
+    editor = await start({"match": "Напиши docstring", "text": '"""Площадь' + " прямоугольника" * 1000})
+    uri = editor.open(AREA)
+    with pytest.raises(JsonRpcException) as raised:
+        await editor.command("docstring", at(uri, 1, 6))
+    assert raised.value.data == {"code": "answer_cut"}
+    assert editor.edits == []
+
+
+async def test_explain_says_that_it_was_cut(start: StartEditor) -> None:
+    editor = await start({"match": "Объясни", "text": "Складывает. " * 1000})
+    uri = editor.open(AREA)
+    markdown = (await editor.command("explain", over(uri, 0, 2)))["markdown"]
+    assert markdown.endswith(f"*{messages.EXPLANATION_CUT.ru}*")
+    assert all(markdown.startswith(partial["text"]) for partial in editor.partials)
+
+
+async def test_of_two_commands_for_one_file_the_older_is_refused(start: StartEditor) -> None:
+    fixed = "```python\ndef area(width, height):\n    return width * height\n```"
+    text = '"""Площадь прямоугольника, у которого есть ширина и высота."""'
+    script = {"match": "Исправь", "text": fixed, "delay_ms": 40}, {"match": "docstring", "text": text, "delay_ms": 40}
+    editor = await start(*script)
+    uri = editor.open(AREA)
+    answers = await asyncio.gather(
+        editor.command("fix", over(uri, 0, 2)), editor.command("docstring", at(uri, 1, 6)), return_exceptions=True
+    )
+    (refused,) = [answer for answer in answers if isinstance(answer, JsonRpcException)]
+    assert refused.data == {"code": "superseded"}
+    assert len(editor.edits) == 1
+
+
+async def test_commands_of_two_windows_do_not_meet(start: StartEditor) -> None:
+    fixed = "```python\ndef area(width, height):\n    return width * height\n```"
+    editors = [await start({"match": "Исправь", "text": fixed, "delay_ms": 40}), await start()]
+    uris = [editor.open(AREA) for editor in editors]
+    answers = [editor.command("fix", over(uri, 0, 2)) for editor, uri in zip(editors, uris, strict=True)]
+    assert all(answer["applied"] for answer in await asyncio.gather(*answers))
+    assert [apply_edit(editor, uri) for editor, uri in zip(editors, uris, strict=True)] == [
+        AREA.replace("width + height", "width * height")
+    ] * 2
+
+
 async def test_a_docstring_is_written(start: StartEditor) -> None:
     editor = await start({"match": "Напиши docstring", "text": '"""Площадь прямоугольника."""'})
     uri = editor.open(AREA)
@@ -147,6 +214,37 @@ async def test_tests_are_added_to_a_file(start: StartEditor, home: Path) -> None
     (edit,) = change.edits
     assert isinstance(edit, types.TextEdit)
     assert edit.range.start == types.Position(1, 0)
+
+
+async def test_tests_need_a_file_that_can_be_imported(start: StartEditor) -> None:
+    editor = await start(
+        {"match": "тесты pytest", "text": "```python\ndef test_area():\n    assert area(2, 3) == 6\n```"}
+    )
+    for uri in ("untitled:Untitled-1", "vscode-notebook-cell:/home/u/notes.ipynb#W0"):
+        item = types.TextDocumentItem(uri, "python", 1, AREA)
+        editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        await refused(editor, uri, "not_a_file")
+    await refused(editor, editor.open(AREA, "my-shapes.py"), "not_a_module")
+    assert editor.engine_pids() == []
+
+
+async def test_tests_are_not_added_to_a_file_that_cannot_be_read(start: StartEditor, home: Path) -> None:
+    (home / "test_shapes.py").write_bytes("# тесты\nimport shapes\n".encode("cp1251"))
+    editor = await start(
+        {"match": "тесты pytest", "text": "```python\ndef test_area():\n    assert area(2, 3) == 6\n```"}
+    )
+    message = await refused(editor, editor.open(AREA, "shapes.py"), "file_unreadable")
+    assert "test_shapes.py" in message
+    assert editor.engine_pids() == []
+
+
+async def refused(editor: TestEditor, uri: str, code: str) -> str:
+    """The command for tests is refused for this reason, and nothing is edited."""
+    with pytest.raises(JsonRpcException) as raised:
+        await editor.command("tests", over(uri, 0, 2))
+    assert raised.value.data == {"code": code}
+    assert editor.edits == []
+    return raised.value.message
 
 
 async def test_actions_fit_the_place(start: StartEditor) -> None:

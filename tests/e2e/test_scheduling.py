@@ -78,6 +78,32 @@ async def test_typing_what_comes_goes_on_with_it(start: StartEditor) -> None:
     assert await tokens(editor) <= len(encode(SLOW["text"]))
 
 
+async def test_a_bracket_that_the_editor_closes_does_not_end_the_answer(start: StartEditor) -> None:
+    text, answer = f"total = sum(x for x in (a, b))\n{BODY}\n```\n", f"    total = sum(x for x in (a, b))\n{ANSWER}"
+    editor = await start({**SLOW, "text": text})
+    uri = editor.open(FUNCTION)
+    first = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
+    await editor.until(lambda: editor.partials, "a first partial")
+    cursor = editor.type_at(uri, editor.end(uri, 2), "total = sum(")
+    editor.type_at(uri, cursor, ")")
+    second = await editor.complete(uri, cursor, AUTOMATIC)
+    assert await first is None
+    assert second is not None
+    assert editor.accept(uri, second) == FUNCTION.replace("    \n", answer + "\n")
+    assert await tokens(editor) <= len(encode(text))
+
+
+async def test_a_request_at_another_place_gets_that_places_answer(start: StartEditor) -> None:
+    editor = await start({"match": "Задание: вычти", "text": "return a - b\n```\n"}, SLOW)
+    uri = editor.open(FUNCTION + "\n\n" + FUNCTION.replace("add", "sub").replace("сложи", "вычти"))
+    first = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
+    await editor.until(lambda: editor.partials, "a first partial")
+    second = await editor.complete(uri, editor.end(uri, 7))
+    assert await first is None
+    assert second is not None
+    assert (second.range and second.range.start, second.insert_text) == (types.Position(7, 0), "    return a - b")
+
+
 async def test_typing_after_a_cancel_goes_on_with_what_was_said(start: StartEditor) -> None:
     editor = await start(SLOW)
     uri = editor.open(FUNCTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server import cli
 from lsp_server.engine.process import running_engines
 
 SCRIPT = """
@@ -69,6 +71,57 @@ def test_ask_for_a_place_in_a_file(tmp_path: Path, script: Path) -> None:
         assert by_words.stdout == "    return a + b\n", by_words.stderr
     finally:
         kodopis(tmp_path, "stop")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_ask_keeps_the_files_line_ends_and_its_encoding(tmp_path: Path, script: Path, newline: str) -> None:
+    file = tmp_path / "файл.py"
+    text = "# -*- coding: cp1251 -*-\ndef add(a, b):\n    # сложи\n\nprint(add)\n"
+    file.write_bytes(text.replace("\n", newline).encode("cp1251"))
+    script.write_text(SCRIPT.replace("return a + b", "c = a + b\\nreturn c"), encoding="utf-8")
+    env = {**os.environ, "KODOPIS_HOME": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "lsp_server",
+        "ask",
+        "--file",
+        str(file),
+        "--line",
+        "3",
+        "--model",
+        f"scripted:{script}",
+    ]
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, timeout=60, check=False)
+        assert done.stdout == f"    c = a + b{newline}    return c{newline}".encode(), done.stderr
+    finally:
+        kodopis(tmp_path, "stop")
+
+
+def test_the_console_of_windows_does_not_double_line_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8", newline="\r\n", write_through=True))
+    cli._print_exactly("a = 1\r\nb = 2", "\r\n")
+    assert raw.getvalue() == b"a = 1\r\nb = 2\r\n"
+
+
+@pytest.mark.parametrize("endpoint", ["http://[::1", "gpu.example.org:8080"])
+def test_ask_refuses_an_endpoint_that_is_no_address(tmp_path: Path, endpoint: str) -> None:
+    done = kodopis(tmp_path, "ask", "сложи", "--endpoint", endpoint)
+    assert done.returncode == 2
+    assert endpoint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_ask_refuses_an_encoding_that_there_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("# coding: no-such-one\n", encoding="utf-8")
+    done = kodopis(tmp_path, "ask", "сложи", "--file", str(file))
+    assert done.returncode == 1
+    assert "no-such-one" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,15 @@ def test_a_docstring_of_several_lines_loses_its_indentation() -> None:
 def test_a_docstring_cannot_end_itself() -> None:
     text = docstring_in("Пишет \\n в файл.")
     compile(f'"""{text}"""', "x", "exec")
+
+
+@pytest.mark.parametrize("answer", [CODE, f"```python\n{CODE}", f"```python\n{CODE}\n"])
+def test_code_that_was_cut_is_no_code(answer: str) -> None:
+    assert code_in(answer, is_cut=True) == ""
+
+
+def test_code_that_ended_before_the_answer_was_cut_is_whole() -> None:
+    assert code_in(f"```python\n{CODE}\n```\nТеперь он", is_cut=True) == CODE
+    assert docstring_in('def f():\n    """Единица."""\n    return', is_cut=True) == "Единица."
+    assert docstring_in('"""Складывает числа и', is_cut=True) == ""
+    assert docstring_in("Складывает числа и", is_cut=True) == ""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.answer_cache import AnswerCache, Known
+from lsp_server.closers import closing_of
 from lsp_server.document import Place, Source
 from lsp_server.offer import Offer, agrees, rebase, typed_since
 from lsp_server.workspace import split_lines
@@ -46,6 +48,51 @@ def test_an_offer_always_gives_the_answer(typed: str) -> None:
     if offer is not None:
         assert apply(now, offer) == BEFORE + ANSWER + AFTER
     assert (offer is not None) == agrees(ANSWER, "    ", found, is_done=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "closing"),
+    [
+        ("total = sum(", ")"),
+        ("f([{", "}])"),
+        ("f(')', ", ")"),
+        ("print('(", "')"),
+        ('print("\\"', '")'),
+        ('x = """a "b', '"""'),
+        ("f(  # (it's\n    [", "])"),
+        ("s = 'broken\nf(", ")"),
+        ("f()", ""),
+    ],
+)
+def test_what_closes_a_text(text: str, closing: str) -> None:
+    assert closing_of(text) == closing
+
+
+SUM = "    total = sum(x for x in [1])\n    return total"
+
+
+@pytest.mark.parametrize(
+    "typed", ["    total = sum()", "    total = sum(x for x in [])", "    total = sum(x for x in []"]
+)
+def test_brackets_that_the_editor_closes_are_covered(typed: str) -> None:
+    assert agrees(SUM, "    ", typed, is_done=True)
+    offer = rebase(SUM, "    ", typed, LINE)
+    assert offer is not None
+    assert apply(BEFORE + typed + AFTER, offer) == BEFORE + SUM + AFTER
+
+
+@pytest.mark.parametrize("typed", ["    total = sum(y)", "    total = sum(]", "    total)"])
+def test_brackets_that_close_nothing_disagree(typed: str) -> None:
+    assert not agrees(SUM, "    ", typed, is_done=True)
+
+
+def test_a_known_answer_is_found_before_a_closed_bracket() -> None:
+    cache = AnswerCache()
+    cache.put(ASKED, LINE, 4, "m", Known(SUM, "    "))
+    typed = "    total = sum()"
+    found = cache.find(source(BEFORE + typed + AFTER), Place(LINE, len(typed) - 1), "m")
+    assert found is not None
+    assert (found.line, found.typed) == (LINE, typed)
 
 
 def test_a_change_elsewhere_is_seen() -> None:

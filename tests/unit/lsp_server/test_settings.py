@@ -65,6 +65,23 @@ def test_a_long_value_is_shortened_in_the_message() -> None:
     assert len(str(problem)) < 400
 
 
+@pytest.mark.parametrize(
+    "endpoint", ["http://[::1", "http://[bad]:1/", "https://host:abc", "http://x:99999", "x", "ftp://x"]
+)
+def test_an_endpoint_that_is_no_address_is_named(endpoint: str) -> None:
+    settings, (problem,) = read({"endpoint": endpoint})
+    assert settings.endpoint == ""
+    assert "kodopis.endpoint" in str(problem)
+    assert endpoint in str(problem)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "http://[::1]:8080/v1", "https://модели.рф", "http://localhost:1", "HTTP://x/v1/"]
+)
+def test_an_endpoint_that_is_an_address_is_taken(endpoint: str) -> None:
+    assert read({"endpoint": endpoint}) == (Settings(endpoint=endpoint), [])
+
+
 @pytest.mark.parametrize("raw", [5, "text", [1], True])
 def test_a_section_that_is_no_object(raw: Any) -> None:
     settings, problems = read(raw)

@@ -29,7 +29,8 @@ export interface ModelInfo {
   readonly id: string;
   readonly title: string;
   readonly installed: boolean;
-  readonly current: boolean;
+  /** null where the settings name no model that can be used. */
+  readonly current: boolean | null;
   readonly sizeBytes: number;
   readonly licence: string;
   /** Where it is fetched from; older servers do not say. */

@@ -103,6 +103,8 @@ describe("models", () => {
     assert.equal(await chooseToFetch([model("a"), wanted]), wanted);
     assert.equal(stub.messages[0]?.detail, "Size 500 MB, licence MIT. From https://example.org/b.");
     assert.equal(await chooseToFetch([wanted]), undefined, "not agreed to");
+    await chooseToFetch([model("c", { current: true, source: "" })]);
+    assert.equal(stub.messages.at(-1)?.detail, "Size 500 MB, licence MIT.");
   });
 
   it("are chosen among those that are missing where the one in use is here", async () => {

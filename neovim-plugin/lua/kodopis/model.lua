@@ -27,7 +27,7 @@ local function describe(model)
   local detail = messages.text('model_installed')
   if not model.installed then
     detail = messages.text('model_to_fetch', size(model.sizeBytes or 0) .. (model.licence or ''))
-      .. (model.source and ', ' .. model.source or '')
+      .. ((model.source or '') ~= '' and ', ' .. model.source or '')
   end
   return ('%s%s (%s)'):format(model.current == true and '● ' or '', model.title, detail)
 end

@@ -33,7 +33,7 @@ export interface ModelInfo {
   readonly current: boolean | null;
   readonly sizeBytes: number;
   readonly licence: string;
-  /** Where it is fetched from; older servers do not say. */
+  /** Where it is fetched from; may be empty, and older servers do not say. */
   readonly source?: string;
 }
 

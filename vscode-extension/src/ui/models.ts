@@ -76,7 +76,7 @@ async function useModel(model: string): Promise<void> {
 
 async function mayFetch(model: ModelInfo): Promise<boolean> {
   const yes = t("Download");
-  const from = model.source === undefined ? "" : ` ${t("From {0}.", model.source)}`;
+  const from = model.source ? ` ${t("From {0}.", model.source)}` : "";
   const detail = t("Size {0}, licence {1}.", size(model.sizeBytes), model.licence) + from;
   const text = t("Download the model {0}?", model.title);
   return (await vscode.window.showInformationMessage(text, { modal: true, detail }, yes)) === yes;

@@ -17,8 +17,8 @@ return {
     ['kodopis/partial'] = function(_, params, ctx)
       require('kodopis.partial').received(params, ctx)
     end,
-    ['kodopis/status'] = function(_, params)
-      require('kodopis.status').update(params)
+    ['kodopis/status'] = function(_, params, ctx)
+      require('kodopis.status').update(params, ctx.client_id)
     end,
   },
   before_init = function(params, config)

@@ -1,6 +1,8 @@
-// Bundles the extension into dist/extension.js; with --tests, each test into dist/test/ for node's own test runner.
+// Bundles the extension into dist/extension.js; with --tests, each test into dist/test/ for node's own test runner,
+// with the little of VS Code that test/stub/ has.
 
 import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
 import { build } from "esbuild";
 
 const LARGEST_BUNDLE_BYTES = 600 * 1024;
@@ -13,7 +15,7 @@ if (process.argv.includes("--tests")) {
     platform: "node",
     target: "node20",
     format: "cjs",
-    external: ["vscode"],
+    alias: { vscode: path.resolve("test/stub/vscode.ts") },
     sourcemap: "inline",
     logLevel: "warning",
   });

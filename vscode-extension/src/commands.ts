@@ -6,7 +6,7 @@ import type { ServerCommand } from "./server/protocol.js";
 import type { Session } from "./session.js";
 import * as settings from "./settings.js";
 import { showMenu } from "./ui/menu.js";
-import { chooseModel } from "./ui/models.js";
+import { chooseModel, chooseToFetch } from "./ui/models.js";
 import { showStatistics } from "./ui/statistics.js";
 
 const EDITS = ["kodopis.write", "kodopis.fix", "kodopis.docstring", "kodopis.tests"] as const;
@@ -34,7 +34,7 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     writeDocstring: () => fromEditor(session, "kodopis.docstring", atCursor),
     writeTests: () => fromEditor(session, "kodopis.tests", atSelection),
     chooseModel: () => pickModel(session),
-    downloadModel: () => session.ask("kodopis.download", {}),
+    downloadModel: () => downloadModel(session),
     toggleAutomatic: () => settings.write("automatic", !settings.read().automatic),
     restart: () => session.supervisor.restart(),
     stopModel: () => stopModel(session),
@@ -103,8 +103,17 @@ async function edit(session: Session, command: Edit, argument: object): Promise<
 
 async function pickModel(session: Session): Promise<void> {
   // Without the server's list there is still a file or an address to choose, which may be what is wanted then.
-  const models = await session.ask("kodopis.models", {}).then((answer) => answer.models, () => []);
+  const models = await session.ask("kodopis.models", {}).then((answer) => answer.models, (error: unknown) => {
+    session.log.warn("no list of models", String(error));
+    return [];
+  });
   const missing = await chooseModel(models);
+  if (missing) await session.ask("kodopis.download", { model: missing.id });
+}
+
+async function downloadModel(session: Session): Promise<void> {
+  const { models } = await session.ask("kodopis.models", {});
+  const missing = await chooseToFetch(models);
   if (missing) await session.ask("kodopis.download", { model: missing.id });
 }
 
@@ -119,16 +128,21 @@ async function repair(session: Session): Promise<void> {
     await session.supervisor.restart();
     return;
   }
-  await session.supervisor.stop();
+  await stopAll(session);
   await session.installer.install();
+}
+
+/** Windows lets nobody replace the files of a program that runs. */
+async function stopAll(session: Session): Promise<void> {
+  await session.ask("kodopis.stopEngine", {}).catch(() => undefined);
+  await session.supervisor.stop();
 }
 
 async function remove(session: Session): Promise<void> {
   const yes = t("Remove");
   const text = t("Remove Kodopis' Python environment? Models stay; they are shared with other editors.");
   if ((await vscode.window.showWarningMessage(text, { modal: true }, yes)) !== yes) return;
-  await session.ask("kodopis.stopEngine", {}).catch(() => undefined);
-  await session.supervisor.stop();
+  await stopAll(session);
   await session.environment.remove();
   session.status.take({ kind: "stage", stage: { kind: "notInstalled" } });
 }

@@ -9,7 +9,7 @@ import { Installer } from "./environment/installer.js";
 import { GhostController, type Item } from "./ghost/controller.js";
 import { language, setLanguage, t } from "./l10n.js";
 import { createClient } from "./server/client.js";
-import { isCancellation } from "./server/errors.js";
+import { codeOf, isCancellation, isDisconnection } from "./server/errors.js";
 import type { ServerCommand, ServerResults, StatusParams } from "./server/protocol.js";
 import { requestInline, requestVariants, runServerCommand } from "./server/requests.js";
 import { Supervisor } from "./server/supervisor.js";
@@ -17,6 +17,7 @@ import * as settings from "./settings.js";
 import { Explainer } from "./ui/explainer.js";
 import { chooseEndpoint } from "./ui/models.js";
 import { Problems, type Remedy } from "./ui/problems.js";
+import { remediesFor, type RemedyName } from "./ui/remedies.js";
 import { StatusItem } from "./ui/statusItem.js";
 
 const KEY_SECRET = "kodopis.endpointKey";
@@ -34,6 +35,8 @@ export class Session implements vscode.Disposable {
   readonly supervisor: Supervisor;
   /** Set by `commands`. */
   runFromServer: CommandRunner | undefined;
+  /** The engine of our own environment. */
+  private engine: string | undefined;
   private readonly subscriptions: { dispose(): unknown }[];
 
   constructor(private readonly context: vscode.ExtensionContext, readonly log: vscode.LogOutputChannel) {
@@ -64,7 +67,8 @@ export class Session implements vscode.Disposable {
     this.explainer = new Explainer((argument, token) => this.ask("kodopis.explain", argument, token));
     const trusted = vscode.workspace.onDidGrantWorkspaceTrust(() => void this.supervisor.restart());
     const changed = vscode.workspace.onDidChangeConfiguration((event) => { this.onSettings(event); });
-    this.subscriptions = [this.status, this.ghost, this.explainer, trusted, changed];
+    const seen = vscode.window.onDidChangeWindowState(({ focused }) => { if (focused) void this.lookAgain(); });
+    this.subscriptions = [this.status, this.ghost, this.explainer, trusted, changed, seen];
     this.status.take({ kind: "automatic", on: settings.read().automatic });
   }
 
@@ -75,15 +79,22 @@ export class Session implements vscode.Disposable {
   /** Run a command of the server; fails where no server runs. */
   async ask<Name extends ServerCommand>(command: Name, argument: object, token?: vscode.CancellationToken): Promise<ServerResults[Name]> {
     const client = this.supervisor.running;
-    if (!client) throw new Error(t("Kodopis is not running yet: wait a moment or look at its status."));
+    if (!client) throw new Error(this.whyNotRunning());
     return runServerCommand(client, command, argument, token);
+  }
+
+  private whyNotRunning(): string {
+    return this.status.current.stage.kind === "notInstalled"
+      ? t("Kodopis is not installed yet: install it.")
+      : t("Kodopis is not running yet: wait a moment or look at its status.");
   }
 
   /** Show why something that the user asked for was not done; called off is not an error. */
   report(error: unknown): void {
     if (isCancellation(error)) return;
     this.log.error("request failed", messageOf(error));
-    this.problems.tell(messageOf(error), this.remedies());
+    const text = isDisconnection(error) ? t("Kodopis' server has ended and is being started again: try again in a moment.") : messageOf(error);
+    this.problems.tell(text, this.remedies(codeOf(error)));
   }
 
   /** Ask for the address of a running server, and install what is needed to talk to it. */
@@ -102,11 +113,9 @@ export class Session implements vscode.Disposable {
   }
 
   private async create(storage: string): Promise<LanguageClient | undefined> {
-    const python = await this.installer.serverPython().catch((error: unknown) => {
-      this.gaveUp(error);
-      return undefined;
-    });
+    const python = await this.installer.serverPython();
     if (python === undefined) return undefined;
+    this.engine = settings.read().serverPython === "" ? await this.environment.engine() : undefined;
     await fs.mkdir(storage, { recursive: true });
     return createClient({
       python,
@@ -162,20 +171,41 @@ export class Session implements vscode.Disposable {
       { title: t("Show log"), run: () => { this.log.show(); } },
       { title: t("Restart"), run: () => this.supervisor.restart() },
       serverPython === ""
-        ? { title: t("Repair"), run: () => this.installer.install() }
+        ? { title: t("Repair"), run: () => vscode.commands.executeCommand("kodopis.repair") }
         : { title: t("Open setting"), run: () => vscode.commands.executeCommand("workbench.action.openSettings", "kodopis.serverPython") },
     ]);
   }
 
-  private remedies(): Remedy[] {
-    const model = settings.read().endpoint === ""
-      ? { title: t("Choose a model…"), run: () => vscode.commands.executeCommand("kodopis.chooseModel") }
-      : { title: t("Change the address…"), run: () => this.useEndpoint() };
-    return [
-      model,
-      { title: t("Restart the engine"), run: () => this.ask("kodopis.restartEngine", {}).catch((error: unknown) => { this.report(error); }) },
-      { title: t("Show log"), run: () => { this.log.show(); } },
-    ];
+  private remedies(code?: string): Remedy[] {
+    const all: Record<RemedyName, Remedy> = {
+      changeAddress: { title: t("Change the address…"), run: () => this.useEndpoint() },
+      chooseModel: { title: t("Choose a model…"), run: () => vscode.commands.executeCommand("kodopis.chooseModel") },
+      install: { title: t("Install"), run: () => vscode.commands.executeCommand("kodopis.repair") },
+      installEngine: { title: t("Install the engine"), run: () => this.installEngine() },
+      restart: { title: t("Restart"), run: () => this.supervisor.restart() },
+      restartEngine: {
+        title: t("Restart the engine"),
+        run: () => this.ask("kodopis.restartEngine", {}).catch((error: unknown) => { this.report(error); }),
+      },
+      setKey: { title: t("Set the key…"), run: () => vscode.commands.executeCommand("kodopis.setEndpointKey") },
+      showLog: { title: t("Show log"), run: () => { this.log.show(); } },
+      useServer: { title: t("I have a model server…"), run: () => this.useEndpoint() },
+    };
+    const situation = { stage: this.status.current.stage.kind, hasEndpoint: settings.read().endpoint !== "", engine: this.engine, code };
+    return remediesFor(situation).map((name) => all[name]);
+  }
+
+  /** Add the engine to an environment that was made without one. */
+  private async installEngine(): Promise<void> {
+    if (settings.read().engineBuild === "none") await settings.write("engineBuild", "auto");
+    await this.supervisor.stop();
+    await this.installer.install(true);
+  }
+
+  /** Another window may have installed what was missing here. */
+  private async lookAgain(): Promise<void> {
+    if (this.status.current.stage.kind !== "notInstalled") return;
+    if ((await this.environment.state().catch(() => "missing")) === "ready") await this.supervisor.restart();
   }
 
   /** For requests that nobody asked for: without a server, or on an error, there is nothing to suggest. */
@@ -185,7 +215,7 @@ export class Session implements vscode.Disposable {
     try {
       return await request(client);
     } catch (error) {
-      if (!isCancellation(error)) this.problems.tellOnce(messageOf(error), this.remedies());
+      if (!isCancellation(error) && !isDisconnection(error)) this.problems.tellOnce(messageOf(error), this.remedies(codeOf(error)));
       return [];
     }
   }

@@ -33,7 +33,10 @@ export function read(): OwnSettings {
   };
 }
 
-/** Set a value for this user on this machine. */
+/** Set a value where the one that counts now is set: in the workspace, else for this user on this machine. */
 export async function write(name: string, value: unknown): Promise<void> {
-  await vscode.workspace.getConfiguration(SECTION).update(name, value, vscode.ConfigurationTarget.Global);
+  const section = vscode.workspace.getConfiguration(SECTION);
+  const isOfWorkspace = section.inspect(name)?.workspaceValue !== undefined;
+  const target = isOfWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+  await section.update(name, value, target);
 }

@@ -36,6 +36,14 @@ describe("finding Python", () => {
     assert.deepEqual(choose(tried), { kind: "found", python: facts([3, 12, 1]), source: "path" });
   });
 
+  it("takes the Microsoft Store's last", () => {
+    const store = { ...facts([3, 13, 1]), executable: "C:\\Users\\Иван\\AppData\\Local\\Microsoft\\WindowsApps\\Python.3.13\\python.exe" };
+    const usual = facts([3, 11, 4]);
+    const tried = [{ candidate: onPath("python"), facts: store }, { candidate: onPath("python3"), facts: usual }];
+    assert.deepEqual(choose(tried), { kind: "found", python: usual, source: "path" });
+    assert.deepEqual(choose(tried.slice(0, 1)), { kind: "found", python: store, source: "path" });
+  });
+
   it("says why there is none", () => {
     const old = { candidate: onPath("python3"), facts: facts([3, 9, 2]) };
     assert.deepEqual(choose([old]), { kind: "old", version: "3.9.2", executable: "/usr/bin/python3.9" });
@@ -73,6 +81,14 @@ describe("the plan of an environment", () => {
     assert.deepEqual(kinds({ engineBuild: "none" }), ["venv", "server"]);
     assert.deepEqual(kinds({ engineBuild: "cuda" }), ["venv", "server", "prebuilt cu124"]);
     assert.deepEqual(kinds({ engineBuild: "compile" }), ["venv", "server", "compile"]);
+  });
+
+  it("reinstalls the server in an update, whatever its version, and keeps the environment", () => {
+    const plan = makePlan("/usr/bin/python3", FOLDER, WISHES, LINUX, true);
+    assert.deepEqual(plan.map(({ goal }) => goal), ["dependencies", "server", "engine", "engine"]);
+    assert.ok(plan[0]?.args.includes("--upgrade"));
+    assert.deepEqual(plan[1]?.args.slice(-3), ["--force-reinstall", "--no-deps", WISHES.wheel]);
+    assert.ok(plan[1].checkArgs);
   });
 
   it("takes everything from the folder in a closed network", () => {
@@ -119,6 +135,10 @@ describe("pip's output", () => {
     assert.equal(causeOf("PermissionError: [Errno 13] Permission denied"), "readOnly");
     assert.equal(causeOf("Error: EROFS: read-only file system, open '/env/install.lock'"), "readOnly");
     assert.equal(causeOf("Error: EPERM: operation not permitted, mkdir '/env'"), "readOnly");
+    assert.equal(causeOf("PermissionError: [WinError 5] Отказано в доступе: 'C:\\\\env\\\\llama.dll'"), "readOnly");
+    assert.equal(causeOf("PermissionError: [WinError 32] Процесс не может получить доступ к файлу"), "inUse");
+    assert.equal(causeOf("Error: EBUSY: resource busy or locked, rmdir 'C:\\env'"), "inUse");
+    assert.equal(causeOf("OSError: [WinError 112] Недостаточно места на диске"), "space");
     assert.equal(causeOf("ERROR: No matching distribution found for pygls"), "notFound");
     assert.equal(causeOf("?"), "other");
   });
@@ -140,6 +160,24 @@ describe("the lock", () => {
     assert.equal(order.length, 4);
     assert.equal(order[0]?.[0], order[1]?.[0]);
     await assert.rejects(fs.access(file));
+    await fs.rm(folder, { recursive: true });
+  });
+
+  it("takes over from the dead whose number another process has, but not from the living", async () => {
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "kodopis-"));
+    const file = path.join(folder, "install.lock");
+    await fs.writeFile(file, String(process.pid));
+    const times = { beatMs: 100, silentMs: 1000 };
+    const order: string[] = [];
+    const holder = withLock(file, async () => {
+      order.push("taken");
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      order.push("left");
+    }, () => undefined, () => false, times);
+    while (order.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await withLock(file, () => Promise.resolve(order.push("taken again")), () => undefined, () => false, times);
+    await holder;
+    assert.deepEqual(order, ["taken", "left", "taken again"]);
     await fs.rm(folder, { recursive: true });
   });
 

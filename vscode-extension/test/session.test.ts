@@ -4,14 +4,14 @@ import { addVariants, begin, finish, grow, isWorthDrawing, judge, suggestions, t
 
 const URI = "file:///a.py";
 const asked = { line: 3, character: 4 };
-const arrived = (text: string, lead = ""): Arrived => ({ text, lead });
+const arrived = (text: string, lead = "", kept?: number): Arrived => ({ text, lead, kept });
 const waiting = begin(URI, asked, "    ");
 const growing = grow(waiting, arrived("    total = 0\n    for"), false);
 const done = grow(growing, arrived("    total = 0\n    for x in xs:\n        total += x\n"), true);
 
 const shown = (session: GhostSession, typed: string, line: number): string[] => {
   const last = typed.split("\n").at(-1) ?? "";
-  return suggestions(session, typed, { line, character: last.length }).map(({ text }) => text);
+  return suggestions(session, typed, { line, character: last.length }, 0).map(({ text }) => text);
 };
 
 describe("an answer that grows", () => {
@@ -37,9 +37,39 @@ describe("an answer that grows", () => {
 
   it("starts with the line where the item starts at the cursor", () => {
     const session = grow(begin(URI, { line: 0, character: 4 }, "x = "), arrived("sum(xs)", "x = "), true);
-    assert.deepEqual(suggestions(session, "x = ", { line: 0, character: 4 }), [
+    assert.deepEqual(suggestions(session, "x = ", { line: 0, character: 4 }, 0), [
       { text: "x = sum(xs)", start: { line: 0, character: 0 }, end: { line: 0, character: 4 } },
     ]);
+  });
+});
+
+describe("what stands behind the cursor", () => {
+  const line = "# верни сумму";
+  const cursor = { line: 0, character: 8 };
+  const asking = begin(URI, cursor, line.slice(0, 8));
+  const behind = line.length - 8;
+  const end = (session: GhostSession, typed = line.slice(0, 8), nBehind = behind): number | undefined =>
+    suggestions(session, typed, { line: 0, character: typed.length }, nBehind)[0]?.end.character;
+
+  it("is replaced as far as the server's range goes", () => {
+    const answer = `${line}\nreturn sum(xs)`;
+    assert.equal(end(grow(asking, arrived(answer, "", 0), false)), line.length);
+    assert.equal(end(finish(asking, [arrived(answer, "", 2)])), line.length - 2);
+    assert.equal(end(finish(asking, [arrived(answer)])), 8);
+  });
+
+  it("is still replaced when nothing new is told of it, in variants too", () => {
+    const session = finish(grow(asking, arrived(line, "", 0), false), [arrived(`${line}\npass`)]);
+    assert.equal(end(session), line.length);
+    const varied = addVariants(session, [arrived(`${line}\nreturn 1`)]);
+    const [, other] = suggestions(varied, line.slice(0, 8), cursor, behind);
+    assert.deepEqual(other, { text: `${line}\nreturn 1`, start: { line: 0, character: 0 }, end: { line: 0, character: line.length } });
+  });
+
+  it("stays the same while the user types before it", () => {
+    const session = finish(begin(URI, { line: 0, character: 4 }, "x = "), [arrived("x = sum(xs) + 1", "", 4)]);
+    assert.equal(end(session, "x = sum(", 5), 9); // x = sum(|) + 1: the bracket that the editor has closed goes
+    assert.equal(end(session, "x = ", 2), 4);
   });
 });
 
@@ -68,7 +98,7 @@ describe("typing along an answer", () => {
   });
 
   it("shows the rest of the line the cursor is on", () => {
-    const [item] = suggestions(done, "    total = 0\n    for", { line: 4, character: 7 });
+    const [item] = suggestions(done, "    total = 0\n    for", { line: 4, character: 7 }, 0);
     assert.deepEqual(item, {
       text: "    for x in xs:\n        total += x",
       start: { line: 4, character: 0 },

@@ -45,7 +45,7 @@ describe("texts for users", () => {
 describe("package.json", () => {
   interface Manifest {
     contributes: {
-      commands: { command: string }[];
+      commands: { command: string; enablement?: string }[];
       configuration: { properties: Record<string, { scope: string }> }[];
     };
     capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
@@ -56,6 +56,15 @@ describe("package.json", () => {
   it("keeps what leads to a program or a server out of a workspace's hands", () => {
     for (const name of manifest.capabilities.untrustedWorkspaces.restrictedConfigurations) {
       assert.equal(settings[name]?.scope, "machine", name);
+    }
+  });
+
+  it("offers in notebooks whatever it offers in files", () => {
+    // In a notebook resourceLangId is the notebook's own, and the palette does not see the cell's editorLangId.
+    const conditions = manifest.contributes.commands.map(({ enablement }) => enablement ?? "").filter((when) => when.includes("LangId"));
+    assert.ok(conditions.length >= 6);
+    for (const when of conditions) {
+      assert.match(when, /^\(?resourceLangId == python \|\| editorLangId == python \|\| activeEditor == 'workbench.editor.notebook'(?:\) && !editorReadonly)?$/);
     }
   });
 

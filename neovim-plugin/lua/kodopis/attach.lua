@@ -52,7 +52,9 @@ local function watch(session)
     pattern = 'i*:[^i]*', -- also by CTRL-C, which InsertLeave does not hear of
     desc = 'Kodopis: stop when insert mode is left',
     callback = function()
-      session:drop()
+      if vim.api.nvim_get_current_buf() == session.bufnr then
+        session:drop()
+      end
     end,
   })
   vim.api.nvim_create_autocmd('ModeChanged', {
@@ -60,7 +62,9 @@ local function watch(session)
     pattern = '[^i]*:i*',
     desc = 'Kodopis: forget what was drawn the last time',
     callback = function()
-      session:show()
+      if vim.api.nvim_get_current_buf() == session.bufnr then
+        session:show()
+      end
     end,
   })
 end
@@ -91,6 +95,11 @@ end
 ---@param client_id integer
 ---@param bufnr integer
 function M.detached(client_id, bufnr)
+  vim.schedule(function() -- Neovim forgets a client that has ended after its buffers were detached
+    if not vim.lsp.get_client_by_id(client_id) then
+      require('kodopis.status').ended(client_id)
+    end
+  end)
   local session = Session.of(bufnr)
   if not session or session.client.id ~= client_id then
     return

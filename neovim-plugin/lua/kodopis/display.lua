@@ -13,6 +13,13 @@ function M.module()
   return M.is_native() and vim.lsp.inline_completion or require('kodopis.ghost')
 end
 
+--- Whether ghost text is drawn in a buffer: users may switch Neovim's own off at any time.
+---@param bufnr integer
+---@return boolean
+function M.is_enabled(bufnr)
+  return not M.is_native() or vim.lsp.inline_completion.is_enabled({ bufnr = bufnr })
+end
+
 --- Wipe what Neovim has drawn: outside insert mode it takes no items any more, not even none.
 ---@param bufnr integer
 function M.clear(bufnr)

@@ -9,9 +9,10 @@ local M = {}
 ---@field id string
 ---@field title string
 ---@field installed boolean
----@field current boolean
+---@field current boolean? null where the settings name no model that can be used
 ---@field sizeBytes integer
 ---@field licence string
+---@field source? string where it is fetched from
 
 ---@param bytes integer
 ---@return string
@@ -26,8 +27,9 @@ local function describe(model)
   local detail = messages.text('model_installed')
   if not model.installed then
     detail = messages.text('model_to_fetch', size(model.sizeBytes or 0) .. (model.licence or ''))
+      .. ((model.source or '') ~= '' and ', ' .. model.source or '')
   end
-  return ('%s%s (%s)'):format(model.current and '● ' or '', model.title, detail)
+  return ('%s%s (%s)'):format(model.current == true and '● ' or '', model.title, detail)
 end
 
 ---@param client vim.lsp.Client

@@ -136,7 +136,7 @@ function Session:answered(question, err, result, ctx)
   self.question = nil
   if err then
     self:show()
-    return self.deliver(err, nil, ctx)
+    return self.deliver and self.deliver(err, nil, ctx)
   end
   local items = result and (result.items or result) or {}
   self:offer(items --[=[@as lsp.InlineCompletionItem[]]=])
@@ -171,6 +171,10 @@ function Session:show()
   if not self.deliver then
     return
   end
+  if not display.is_enabled(self.bufnr) then
+    self.deliver = nil -- who drew is gone; who draws next, tells when it asks
+    return
+  end
   local cursor, items, position = Suggestion.cursor(self.bufnr), {}, 1
   for index, suggestion in ipairs(cursor and self.suggestions or {}) do
     local rest = Suggestion.rest(self.bufnr, suggestion, cursor, false)
@@ -179,8 +183,13 @@ function Session:show()
       position = index == self.index and #items or position
     end
   end
-  self.deliver(nil, { items = items }, { method = METHOD, client_id = self.client.id, bufnr = self.bufnr })
-  if #items > 1 then
+  local ctx = { method = METHOD, client_id = self.client.id, bufnr = self.bufnr } ---@type lsp.HandlerContext
+  local ok, problem = pcall(self.deliver, nil, { items = items }, ctx)
+  if not ok then
+    -- switched off and on again: another draws now, and tells when it asks
+    vim.lsp.log.warn('kodopis', problem)
+    self.deliver = nil
+  elseif #items > 1 then
     display.module().select({ bufnr = self.bufnr, count = position - 1 })
   end
 end

@@ -12,17 +12,32 @@ local M = {}
 ---@field message? string
 ---@field tokensPerSecond? number
 
----@type kodopis.Status?
+---@type { status: kodopis.Status, client_id: integer }?
 local latest
 
---- Keep what the server says, and tell status lines to look again.
 ---@param status kodopis.Status
-function M.update(status)
-  latest = status
+local function tell(status)
   vim.api.nvim_exec_autocmds('User', { pattern = 'KodopisStatus', data = status, modeline = false })
   vim.schedule(function()
     vim.cmd.redrawstatus()
   end)
+end
+
+--- Keep what the server says, and tell status lines to look again.
+---@param status kodopis.Status
+---@param client_id integer
+function M.update(status, client_id)
+  latest = { status = status, client_id = client_id }
+  tell(status)
+end
+
+--- A server has ended, and what it said of itself is no longer so.
+---@param client_id integer
+function M.ended(client_id)
+  if latest and latest.client_id == client_id then
+    latest = nil
+    tell({ state = 'off', model = '', remote = false })
+  end
 end
 
 --- A state in a few words.
@@ -42,10 +57,10 @@ function M.describe(status)
   return table.concat(parts, ' ')
 end
 
---- For a status line: '' before the server has said anything.
+--- For a status line: '' before the server has said anything, and after it has ended.
 ---@return string
 function M.text()
-  return latest and M.describe(latest) or ''
+  return latest and M.describe(latest.status) or ''
 end
 
 return M

@@ -125,6 +125,21 @@ def test_status_and_status_line(neovim_editor: Editor) -> None:
     editor.wait(lambda: any(notice.startswith("Кодопись: готова") for notice in editor.notices), "status message")
 
 
+def test_the_status_line_forgets_a_server_that_has_ended(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("конец.py")
+    editor.keys("i# сложи два числа<CR>")
+    editor.wait(lambda: editor.ghost and not editor.requests, "answer")
+    editor.wait(lambda: editor.lua("return require('kodopis').statusline()"), "status")
+    editor.lua(
+        "vim.api.nvim_create_autocmd('User', { pattern = 'KodopisStatus', "
+        "callback = function(args) _G.last_state = args.data.state end })"
+    )
+    editor.lua("vim.lsp.enable('kodopis', false) vim.lsp.get_clients({ name = 'kodopis' })[1]:stop(true)")
+    editor.wait(lambda: editor.lua("return require('kodopis').statusline()") == "", "no status")
+    assert editor.lua("return _G.last_state") == "off"
+
+
 def test_the_status_line_shows_how_far_the_model_is_loaded(neovim_editor: Editor, script: Path) -> None:
     editor = neovim_editor
     script.write_text(f"load_ms = 3000\n{script.read_text(encoding='utf-8')}", encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .editor import Editor
+from .editor import Editor, StartEditor
 
 pytestmark = pytest.mark.editor
 
@@ -184,6 +184,43 @@ def test_nothing_comes_by_itself_when_switched_off(editor: Editor) -> None:
     editor.wait_for_ghost(ADD)
     editor.wait(lambda: not editor.requests, "whole answer")
     assert editor.statistics["shown"] == 1  # the answer that was asked for by hand, and none before it
+
+
+@pytest.mark.parametrize("off", [["false"], ["false", "true"]], ids=["off", "off-and-on"])
+def test_switched_off_in_neovim_itself(start: StartEditor, off: list[str]) -> None:
+    editor = start()
+    editor.open("выключено.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<C-c>")
+    editor.wait(lambda: editor.mode == "n", "normal mode")
+    for on in off:
+        editor.lua(f"vim.lsp.inline_completion.enable({on})")
+    editor.keys("Sx")
+    editor.wait(lambda: editor.lines[1:] == ["x"], "typed text")
+    assert not editor.nvim.vvars["errmsg"]
+    if off[-1] == "true":
+        editor.keys("<BS>")
+        editor.wait_for_ghost(ADD)
+    assert not editor.nvim.vvars["errmsg"]
+
+
+def test_other_buffers_modes_are_not_ours(start: StartEditor) -> None:
+    editor = start()
+    editor.open("наш.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: editor.ghost, "first words")
+    editor.lua(
+        "_G.dropped = 0 local session = require('kodopis.session').of(vim.api.nvim_get_current_buf()) "
+        "session.drop = function() _G.dropped = _G.dropped + 1 end"
+    )
+    editor.lua(
+        "local other = vim.api.nvim_create_buf(false, true) "
+        "vim.api.nvim_buf_call(other, function() "
+        "vim.api.nvim_exec_autocmds('ModeChanged', { pattern = 'i:n', modeline = false }) end)"
+    )
+    assert editor.lua("return _G.dropped") == 0
 
 
 def test_no_other_variants(editor: Editor) -> None:

@@ -319,6 +319,7 @@ def test_model_is_offered_cancelled_and_resumed(
     hub.hub.pause_after_bytes = None
     hub.hub.go_on.set()
     window.run("Kodopis: Download Model")
+    window.click_button("Скачать")
     wait_for((world.home / "models" / "model.gguf").exists, "the model is there", window.notices)
     assert hub.hub.gets[0] == ""
     assert hub.hub.gets[-1].startswith("bytes=")

@@ -3,7 +3,7 @@
 import { PythonExtension } from "@vscode/python-extension";
 import * as vscode from "vscode";
 import type { Machine } from "./plan.js";
-import { candidates, choose, parseFacts, PROBE, type Outcome } from "./python.js";
+import { candidates, choose, isFromStore, parseFacts, PROBE, type Outcome } from "./python.js";
 import { run } from "./run.js";
 
 const PROBE_TIMEOUT_MS = 20_000;
@@ -17,7 +17,7 @@ export async function findPython(configured: string, log: vscode.LogOutputChanne
     log.info(`python: ${candidate.command} (${candidate.source}): ${facts ? facts.version.join(".") : "no answer"}`);
     tried.push({ candidate, facts });
     const outcome = choose(tried);
-    if (outcome.kind === "found") return outcome;
+    if (outcome.kind === "found" && !isFromStore(outcome.python)) return outcome;
   }
   return choose(tried);
 }

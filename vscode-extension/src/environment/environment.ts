@@ -1,7 +1,8 @@
 /**
  * Kodopis' own Python environment in global storage: whether it is whole, how it is made and removed.
  *
- * `ready.json` is written last, so an environment without it is half-made and is made anew.
+ * `ready.json` is written last, so an environment without it is half-made and is made anew. An update leaves it as it is
+ * until everything has succeeded: what failed half-way is still an environment of another version, with its engine.
  */
 
 import * as crypto from "node:crypto";
@@ -9,7 +10,7 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import type { CancellationToken, LogOutputChannel } from "vscode";
 import { withLock } from "./lock.js";
-import { environmentPython, makePlan, type Machine, type Step, type Wishes } from "./plan.js";
+import { environmentPython, makePlan, type Goal, type Machine, type Step, type Wishes } from "./plan.js";
 import { causeOf, readLine, type Cause, type Progress } from "./progress.js";
 import { run } from "./run.js";
 
@@ -29,7 +30,7 @@ export interface MakeOrder {
 export type MakeResult =
   | { readonly kind: "made" }
   | { readonly kind: "cancelled" }
-  | { readonly kind: "failed"; readonly goal: Step["goal"]; readonly cause: Cause };
+  | { readonly kind: "failed"; readonly goal: Goal; readonly cause: Cause };
 
 export interface MakeEvents {
   onStep(step: Step, index: number, count: number): void;
@@ -66,6 +67,11 @@ export class Environment {
     return ready.wheel === (await hashOf(await this.wheel())) ? "ready" : "outdated";
   }
 
+  /** Which engine it has, "none" where it has none; undefined where the environment is not whole. */
+  async engine(): Promise<string | undefined> {
+    return (await this.readReady())?.engine;
+  }
+
   /**
    * Make it. With `isUpdate` what is there is kept and only brought up to this extension's version, as an engine may have
    * taken minutes to compile. Another window's work is waited for and taken over if it comes out whole.
@@ -74,14 +80,13 @@ export class Environment {
     let hasWaited = false;
     try {
       const wheel = await this.wheel();
-      const steps = makePlan(order.python, this.folder, { ...order.wishes, wheel }, order.machine);
+      const steps = makePlan(order.python, this.folder, { ...order.wishes, wheel }, order.machine, order.isUpdate);
       await fs.mkdir(this.storage, { recursive: true });
       const result = await withLock(
         path.join(this.storage, "install.lock"),
         async () => {
           if (hasWaited && (await this.state()) === "ready") return { kind: "made" } as const;
-          const plan = order.isUpdate ? steps.filter((step) => step.kind !== "venv") : steps;
-          return this.follow(plan, wheel, events, token);
+          return this.follow(steps, wheel, events, token);
         },
         () => { hasWaited = true; events.onWaiting(); },
         () => token.isCancellationRequested,
@@ -100,9 +105,10 @@ export class Environment {
   }
 
   private async follow(plan: readonly Step[], wheel: string, events: MakeEvents, token: CancellationToken): Promise<MakeResult> {
-    await fs.rm(this.readyFile, { force: true });
+    const before = plan.some((step) => step.kind === "venv") ? undefined : await this.readReady();
+    if (before === undefined) await fs.rm(this.readyFile, { force: true });
     const goals = [...new Set(plan.map((step) => step.goal))];
-    let engine = "none";
+    let engine = before?.engine ?? "none";
     for (const [index, goal] of goals.entries()) {
       let failure: Cause | undefined;
       for (const step of plan.filter((one) => one.goal === goal)) {
@@ -110,7 +116,7 @@ export class Environment {
         failure = await this.take(step, events, token);
         if (token.isCancellationRequested) return { kind: "cancelled" };
         if (failure === undefined) {
-          if (goal === "engine") engine = step.variant ?? step.kind;
+          if (goal === "engine" && engine === "none") engine = step.variant ?? step.kind;
           break;
         }
       }
@@ -134,6 +140,10 @@ export class Environment {
     if (code !== 0) {
       this.log.error(`${step.kind} failed`, output.slice(-4000));
       return causeOf(output);
+    }
+    if (step.kind === "venv" && !(await exists(this.python))) {
+      this.log.error(`${step.command} made no ${this.python}`);
+      return "elsewhere";
     }
     if (step.checkArgs === undefined) return undefined;
     const check = await run(step.command, step.checkArgs, { cwd: this.storage, token });

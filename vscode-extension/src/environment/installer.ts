@@ -7,7 +7,7 @@ import type { Problems, Remedy } from "../ui/problems.js";
 import type { Stage } from "../ui/status.js";
 import { describeMachine, findPython } from "./discover.js";
 import type { Environment, MakeResult } from "./environment.js";
-import type { Step } from "./plan.js";
+import type { Goal, Step } from "./plan.js";
 import type { Cause, Progress } from "./progress.js";
 import type { Outcome } from "./python.js";
 
@@ -49,13 +49,13 @@ export class Installer {
       const { python, wheelsFolder, engineBuild, endpoint } = settings.read();
       const outcome = await findPython(python, this.log);
       if (outcome.kind !== "found") {
-        this.fail(pythonProblem(outcome), this.pythonRemedies());
+        this.fail(pythonProblem(outcome), this.pythonRemedies(isUpdate));
         return;
       }
       const machine = await describeMachine();
       const wishes = { wheelsFolder, engineBuild: endpoint === "" ? engineBuild : ("none" as const) };
       const order = { python: outcome.python.executable, wishes, machine, isUpdate };
-      this.conclude(await this.make(order));
+      await this.conclude(await this.make(order), isUpdate);
     } finally {
       this.isBusy = false;
     }
@@ -68,9 +68,15 @@ export class Installer {
     const useServer = t("I have a model server…");
     const text = t("Kodopis installs its Python server and the engine that runs models into a folder of its own, apart from your projects.");
     void vscode.window.showInformationMessage(text, install, useServer, t("Not now")).then(async (chosen) => {
-      if (chosen === install) await this.install();
+      if (chosen === install) await this.installUnlessReady();
       if (chosen === useServer) await this.events.useEndpoint();
     });
+  }
+
+  /** Another window may have been quicker. */
+  private async installUnlessReady(): Promise<void> {
+    if ((await this.environment.state()) === "ready") this.events.onInstalled();
+    else await this.install();
   }
 
   private async make(order: Parameters<Environment["make"]>[0]): Promise<MakeResult> {
@@ -106,14 +112,15 @@ export class Installer {
     });
   }
 
-  private conclude(result: MakeResult): void {
-    if (result.kind === "made") {
+  private async conclude(result: MakeResult, isUpdate: boolean): Promise<void> {
+    // What was called off has changed nothing where it was to add an engine.
+    if (result.kind === "made" || (result.kind === "cancelled" && (await this.environment.state()) === "ready")) {
       this.problems.clear();
       this.events.onInstalled();
     } else if (result.kind === "cancelled") {
       this.events.onStage({ kind: "notInstalled" });
     } else {
-      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause));
+      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
     }
   }
 
@@ -122,37 +129,40 @@ export class Installer {
     this.problems.tell(text, remedies);
   }
 
-  private get again(): Remedy {
-    return { title: t("Try again"), run: () => this.install() };
+  /** An update is tried again as one: a new environment would cost the engine that is there. */
+  private again(isUpdate: boolean): Remedy {
+    return { title: t("Try again"), run: () => this.install(isUpdate) };
   }
 
-  private pythonRemedies(): Remedy[] {
+  private pythonRemedies(isUpdate: boolean): Remedy[] {
     const choose = async (): Promise<void> => {
       const [file] = (await vscode.window.showOpenDialog({ title: t("Python 3.11 or newer") })) ?? [];
       if (!file) return;
       await settings.write("python", file.fsPath);
-      await this.install();
+      await this.install(isUpdate);
     };
     const download = vscode.Uri.parse("https://www.python.org/downloads/");
     return [
       { title: t("Choose Python…"), run: choose },
       { title: t("Get Python"), run: () => vscode.env.openExternal(download) },
-      this.again,
+      this.again(isUpdate),
     ];
   }
 
-  private failureRemedies(cause: Cause): Remedy[] {
+  private failureRemedies(cause: Cause, isUpdate: boolean): Remedy[] {
+    const again = this.again(isUpdate);
     const chooseFolder = async (): Promise<void> => {
       const [folder] = (await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false })) ?? [];
       if (!folder) return;
       await settings.write("wheelsFolder", folder.fsPath);
-      await this.install();
+      await this.install(isUpdate);
     };
     const showLog = { title: t("Show log"), run: () => { this.log.show(); } };
     const folder = { title: t("Install from a folder…"), run: chooseFolder };
     const server = { title: t("I have a model server…"), run: () => this.events.useEndpoint() };
-    if (cause === "network" || cause === "notFound") return [this.again, folder, showLog];
-    return cause === "compiler" ? [this.again, server, showLog] : [this.again, showLog];
+    if (cause === "elsewhere") return this.pythonRemedies(isUpdate);
+    if (cause === "network" || cause === "notFound") return [again, folder, showLog];
+    return cause === "compiler" ? [again, server, showLog] : [again, showLog];
   }
 }
 
@@ -177,18 +187,20 @@ function pythonProblem(outcome: Exclude<Outcome, { kind: "found" }>): string {
   }
 }
 
-function failureText(goal: Step["goal"], cause: Cause): string {
+function failureText(goal: Goal, cause: Cause): string {
   switch (cause) {
     case "network": return t("Packages could not be fetched, there is no network: try again when there is, or install from a folder.");
     case "notFound": return t("A package was not found where it was looked for: try again, or install from another folder.");
     case "compiler": return t("The engine could not be compiled, there is no C++ compiler: install one and try again, or use a model server.");
     case "readOnly": return t("The folder for Kodopis' environment cannot be written to: allow it and try again.");
+    case "inUse": return t("A file of Kodopis' environment is in use: close other windows with Kodopis and try again.");
+    case "elsewhere": return t("Python made the environment out of Kodopis' reach, as the one from the Microsoft Store does: install Python from python.org, or choose another.");
     case "space": return t("There is no space left on the disk: free some and try again.");
     case "other":
       if (goal === "environment") return t("The Python environment could not be made: look at the log and try again.");
-      return goal === "server"
-        ? t("The server could not be installed: look at the log and try again.")
-        : t("The engine could not be installed: look at the log and try again.");
+      return goal === "engine"
+        ? t("The engine could not be installed: look at the log and try again.")
+        : t("The server could not be installed: look at the log and try again.");
   }
 }
 

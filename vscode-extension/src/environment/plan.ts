@@ -20,13 +20,16 @@ export interface Wishes {
 
 export type StepKind = "venv" | "server" | "prebuilt" | "compile" | "folder";
 
+/** `dependencies` are those of an updated server; a new one comes with them. */
+export type Goal = "environment" | "dependencies" | "server" | "engine";
+
 /**
  * One command. Steps with the same `goal` are ways to the same end: the first that succeeds ends the goal,
  * and the plan has failed where none does.
  */
 export interface Step {
   readonly kind: StepKind;
-  readonly goal: "environment" | "server" | "engine";
+  readonly goal: Goal;
   readonly variant?: PrebuiltVariant;
   readonly command: string;
   readonly args: readonly string[];
@@ -67,8 +70,11 @@ function hasCuda(version: string | undefined): boolean {
   return major > 12 || (major === 12 && minor >= 4);
 }
 
-/** Everything to run, in order. `python` is the interpreter found; `folder` is where the environment goes. */
-export function makePlan(python: string, folder: string, wishes: Wishes, machine: Machine): Step[] {
+/**
+ * Everything to run, in order. `python` is the interpreter found; `folder` is where the environment goes. With `isUpdate`
+ * the environment that is there is kept and brought up to the wheel.
+ */
+export function makePlan(python: string, folder: string, wishes: Wishes, machine: Machine, isUpdate = false): Step[] {
   const own = environmentPython(folder, machine.platform);
   // pip names an index that it cannot reach only when it tries again; without that, a missing network looks like a
   // missing package.
@@ -77,15 +83,16 @@ export function makePlan(python: string, folder: string, wishes: Wishes, machine
   const venv: Step = {
     kind: "venv", goal: "environment", command: python, args: ["-I", "-m", "venv", "--clear", folder], env: {},
   };
-  const server: Step = {
-    kind: "server",
-    goal: "server",
-    command: own,
-    args: [...pip, ...closed, "--upgrade", "--prefer-binary", wishes.wheel],
-    env: {},
-    checkArgs: ["-I", "-m", "lsp_server", "--help"],
-  };
-  return [venv, server, ...engineSteps(own, pip, closed, wishes, machine)];
+  const ofWheel = (...args: string[]): string[] => [...pip, ...closed, ...args, wishes.wheel];
+  const server = { kind: "server", goal: "server", command: own, env: {}, checkArgs: ["-I", "-m", "lsp_server", "--help"] } as const;
+  const engine = engineSteps(own, pip, closed, wishes, machine);
+  if (!isUpdate) return [venv, { ...server, args: ofWheel("--upgrade", "--prefer-binary") }, ...engine];
+  return [
+    { kind: "server", goal: "dependencies", command: own, args: ofWheel("--upgrade", "--prefer-binary"), env: {} },
+    // pip keeps an installed server of the same version, whatever is in the wheel.
+    { ...server, args: ofWheel("--force-reinstall", "--no-deps") },
+    ...engine,
+  ];
 }
 
 function engineSteps(own: string, pip: readonly string[], closed: readonly string[], wishes: Wishes, machine: Machine): Step[] {

@@ -36,8 +36,8 @@ export function readLine(line: string): Progress | undefined {
   return undefined;
 }
 
-/** Why pip failed, where its output shows one of the usual causes. */
-export type Cause = "network" | "compiler" | "readOnly" | "space" | "notFound" | "other";
+/** Why a step failed, where its output or (`elsewhere`) what it left shows one of the usual causes. */
+export type Cause = "elsewhere" | "network" | "compiler" | "readOnly" | "inUse" | "space" | "notFound" | "other";
 
 /** What pip, urllib3 and requests call it, in their warnings before each retry or in the error at the end. */
 const NO_NETWORK = new RegExp(
@@ -51,8 +51,9 @@ const NO_NETWORK = new RegExp(
 
 /** Guess the cause from pip's whole output. */
 export function causeOf(output: string): Cause {
-  if (/No space left on device|Errno 28|not enough space on the disk/i.test(output)) return "space";
-  if (/Read-only file system|(?:Permission|Access is) denied|Operation not permitted|Errno 13\]|Errno 30\]/i.test(output)) return "readOnly";
+  if (/No space left on device|Errno 28|not enough space on the disk|WinError 112\b/i.test(output)) return "space";
+  if (/WinError 32\b|used by another process|\bEBUSY\b/i.test(output)) return "inUse";
+  if (/Read-only file system|(?:Permission|Access is) denied|Operation not permitted|WinError 5\b|Отказано в доступе|Errno 13\]|Errno 30\]/i.test(output)) return "readOnly";
   if (/CMAKE_C(XX)?_COMPILER|No CMAKE_|Could not find compiler|nmake|C\+\+ compiler|CMake configuration failed/i.test(output)) return "compiler";
   if (NO_NETWORK.test(output)) return "network";
   if (/No matching distribution|Could not find a version/i.test(output)) return "notFound";

@@ -66,10 +66,16 @@ export function isNewEnough(facts: PythonFacts): boolean {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
 }
 
-/** Choose among what was tried, in its order. Says of the best failure why there is none. */
+/** The Microsoft Store's Python keeps from other programs what it writes into a user's folders, environments too. */
+export function isFromStore({ executable }: PythonFacts): boolean {
+  return /[\\/]WindowsApps[\\/]/i.test(executable);
+}
+
+/** Choose among what was tried, in its order, the Store's last. Says of the best failure why there is none. */
 export function choose(tried: readonly { candidate: Candidate; facts: PythonFacts | undefined }[]): Outcome {
   const answered = tried.flatMap(({ candidate, facts }) => (facts === undefined ? [] : [{ candidate, facts }]));
-  const fit = answered.find(({ facts }) => isNewEnough(facts) && facts.canMakeEnvironments);
+  const fits = answered.filter(({ facts }) => isNewEnough(facts) && facts.canMakeEnvironments);
+  const fit = fits.find(({ facts }) => !isFromStore(facts)) ?? fits[0];
   if (fit) return { kind: "found", python: fit.facts, source: fit.candidate.source };
   const bare = answered.find(({ facts }) => isNewEnough(facts));
   if (bare) return { kind: "noVenv", python: bare.facts };

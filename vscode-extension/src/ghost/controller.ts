@@ -18,6 +18,7 @@ import {
 export interface Item {
   readonly text: string;
   readonly start: Place | undefined;
+  readonly end: Place | undefined;
 }
 
 /** The server as seen from here. Neither fails: what goes wrong is reported there, and nothing is suggested. */
@@ -120,20 +121,22 @@ export class GhostController implements vscode.Disposable {
     const { session } = live;
     const isOurs = params.textDocument.uri === session.uri && samePlace(params.position, session.asked);
     if (!isOurs || session.phase === "done") return;
-    live.session = grow(session, arrived(live, { text: params.text, start: params.range?.start }), params.done);
+    const { text, range, textDocument } = params;
+    const isCurrent = (textDocument.version ?? live.document.version) === live.document.version;
+    live.session = grow(session, arrived(live, { text, start: range?.start, end: range?.end }, isCurrent), params.done);
     this.changed(live);
   }
 
   /** Stop the generation and forget the answer. */
   cancel(): void {
+    setGenerating(false);
+    setCanVary(false);
     const { live } = this;
     if (!live) return;
     this.live = undefined;
     live.cancellation.cancel();
     live.cancellation.dispose();
     wake(live);
-    setGenerating(false);
-    setCanVary(false);
   }
 
   private start(document: vscode.TextDocument, position: vscode.Position, isInvoked: boolean): void {
@@ -153,7 +156,7 @@ export class GhostController implements vscode.Disposable {
   }
 
   private async run(live: Live, position: vscode.Position, isInvoked: boolean): Promise<void> {
-    const stoppable = setTimeout(() => { setGenerating(true); }, STOPPABLE_AFTER_MS);
+    const stoppable = setTimeout(() => { if (this.live === live) setGenerating(true); }, STOPPABLE_AFTER_MS);
     const items = await this.source.request(live.document, position, isInvoked, live.cancellation.token);
     clearTimeout(stoppable);
     if (this.live !== live) return;
@@ -193,7 +196,8 @@ export class GhostController implements vscode.Disposable {
   private items(document: vscode.TextDocument, position: vscode.Position): vscode.InlineCompletionItem[] {
     const { live } = this;
     if (live?.document !== document) return [];
-    return suggestions(live.session, this.typed(live, position), position).map(
+    const nBehind = document.lineAt(position.line).text.length - position.character;
+    return suggestions(live.session, this.typed(live, position), position, nBehind).map(
       ({ text, start, end }) =>
         new vscode.InlineCompletionItem(text, new vscode.Range(start.line, start.character, end.line, end.character)),
     );
@@ -232,11 +236,18 @@ export class GhostController implements vscode.Disposable {
   }
 }
 
-/** Answers count from the session's start; the server's items start where the cursor's line does by now. */
-function arrived({ document, session }: Live, { text, start }: Item): Arrived {
-  if (start === undefined) return { text, lead: "" };
+/**
+ * Answers count from the session's start; the server's items start where the cursor's line does by now. Where they end
+ * is told by what they leave of the line, as typing moves the rest. `isCurrent`: the item is for the file as it is now.
+ * Items that name no version may be for an older one, and count only where nothing is known from those that do.
+ */
+function arrived({ document, session }: Live, { text, start, end }: Item, isCurrent = session.kept === undefined): Arrived {
+  const kept = end && isCurrent && end.line < document.lineCount
+    ? Math.max(0, document.lineAt(end.line).text.length - end.character)
+    : undefined;
+  if (start === undefined) return { text, lead: "", kept };
   const between = new vscode.Range(session.start.line, session.start.character, start.line, start.character);
-  return { text, lead: start.line < session.start.line ? "" : document.getText(between) };
+  return { text, lead: start.line < session.start.line ? "" : document.getText(between), kept };
 }
 
 function wake(live: Live): void {

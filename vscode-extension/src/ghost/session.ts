@@ -29,6 +29,8 @@ export interface GhostSession {
   readonly before: string;
   /** The first one grows; others come on request. */
   readonly answers: readonly string[];
+  /** How many characters at the end of the cursor's line stay behind an answer; undefined: all behind the cursor. */
+  readonly kept: number | undefined;
   readonly phase: Phase;
 }
 
@@ -42,26 +44,30 @@ const unify = (text: string): string => text.replaceAll("\r\n", "\n");
 
 /** Wait for an answer at a place; `before` is the cursor's line up to it. */
 export function begin(uri: string, asked: Place, before: string): GhostSession {
-  return { uri, asked, start: { line: asked.line, character: 0 }, before, answers: [], phase: "waiting" };
+  return { uri, asked, start: { line: asked.line, character: 0 }, before, answers: [], kept: undefined, phase: "waiting" };
 }
 
-/** What came of an answer. `lead` stands in the file between the session's start and the item's: typed lines, mostly. */
+/**
+ * What came of an answer. `lead` stands in the file between the session's start and the item's: typed lines, mostly.
+ * `kept` is how much of the line stays behind it, where that can be told.
+ */
 export interface Arrived {
   readonly text: string;
   readonly lead: string;
+  readonly kept: number | undefined;
 }
 
 /** Take what has come so far of the first answer. */
-export function grow(session: GhostSession, { text, lead }: Arrived, done: boolean): GhostSession {
+export function grow(session: GhostSession, { text, lead, kept = session.kept }: Arrived, done: boolean): GhostSession {
   const phase = done ? "done" : text === "" ? session.phase : "growing";
   const answer = unify(lead) + (done ? unify(text).trimEnd() : unify(text));
-  return { ...session, answers: [answer, ...session.answers.slice(1)], phase };
+  return { ...session, answers: [answer, ...session.answers.slice(1)], kept, phase };
 }
 
 /** Take the final answers; where none came although some of it had grown, what has grown stays. */
 export function finish(session: GhostSession, items: readonly Arrived[]): GhostSession {
   const [first] = items;
-  return grow(session, first ?? { text: session.answers[0] ?? "", lead: "" }, true);
+  return grow(session, first ?? { text: session.answers[0] ?? "", lead: "", kept: undefined }, true);
 }
 
 /** Add answers that differ from those already there. */
@@ -108,15 +114,17 @@ function mayWait(session: GhostSession, text: string): boolean {
 }
 
 /**
- * What to show at the cursor, best first. `typed` is the text from the session's start to the cursor.
- * VS Code wants ranges on one line, so lines that are typed already are left out of the item.
+ * What to show at the cursor, best first. `typed` is the text from the session's start to the cursor, `nBehind` the number
+ * of characters behind the cursor on its line. VS Code wants ranges on one line, so lines that are typed already are left out of the item.
  */
-export function suggestions(session: GhostSession, typed: string, cursor: Place): Suggestion[] {
+export function suggestions(session: GhostSession, typed: string, cursor: Place, nBehind: number): Suggestion[] {
   const text = unify(typed);
   const lineStart = text.lastIndexOf("\n") + 1;
   const start = lineStart === 0 ? session.start : { line: cursor.line, character: 0 };
+  const nReplaced = Math.max(0, nBehind - (session.kept ?? nBehind));
+  const end = { line: cursor.line, character: cursor.character + nReplaced };
   return session.answers
     .map((answer) => answer.trimEnd())
     .filter((answer) => answer.length > text.length && answer.startsWith(text))
-    .map((answer) => ({ text: answer.slice(lineStart), start, end: cursor }));
+    .map((answer) => ({ text: answer.slice(lineStart), start, end }));
 }

@@ -29,10 +29,11 @@ export interface ModelInfo {
   readonly id: string;
   readonly title: string;
   readonly installed: boolean;
-  readonly current: boolean;
+  /** null where the settings name no model that can be used. */
+  readonly current: boolean | null;
   readonly sizeBytes: number;
   readonly licence: string;
-  /** Where it is fetched from; older servers do not say. */
+  /** Where it is fetched from; may be empty, and older servers do not say. */
   readonly source?: string;
 }
 

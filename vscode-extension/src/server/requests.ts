@@ -22,6 +22,7 @@ export async function requestInline(
   return items.map(({ insertText, range }) => ({
     text: typeof insertText === "string" ? insertText : insertText.value,
     start: range?.start,
+    end: range?.end,
   }));
 }
 
@@ -47,7 +48,7 @@ export async function requestVariants(
   const { code2ProtocolConverter: code } = client;
   const argument = { textDocument: code.asTextDocumentIdentifier(document), position: code.asPosition(position), count: 3 };
   const { items } = await runServerCommand(client, "kodopis.variants", argument, token);
-  return items.map(({ insertText, range }) => ({ text: insertText, start: range?.start }));
+  return items.map(({ insertText, range }) => ({ text: insertText, start: range?.start, end: range?.end }));
 }
 
 /** Show the file that an edit is in, where it is not on screen: a new file of tests, mostly. */

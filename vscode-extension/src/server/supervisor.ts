@@ -74,7 +74,14 @@ export class Supervisor {
   private async bringUp(): Promise<void> {
     await this.takeDown();
     this.isQueued = false;
-    const client = await this.events.create();
+    let client: LanguageClient | undefined;
+    try {
+      client = await this.events.create();
+    } catch (error) {
+      this.isWanted = false;
+      this.events.onGaveUp(error);
+      return;
+    }
     if (client === undefined) {
       this.isWanted = false;
       return;

@@ -8,6 +8,10 @@ export class ExplainPanel implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
   private drawing: Promise<void> = Promise.resolve();
   private latest = "";
+  /** What is shown. VS Code throws a hidden page away, and loads it anew when it is seen again. */
+  private html: string | undefined;
+  /** Counts the texts that the panel was opened for. */
+  private round = 0;
   private readonly closed = new vscode.EventEmitter<void>();
   /** The user has closed the panel. */
   readonly onClosed = this.closed.event;
@@ -26,23 +30,37 @@ export class ExplainPanel implements vscode.Disposable {
         this.panel = undefined;
         this.closed.fire();
       });
+      // Each page says so when it is loaded.
+      this.panel.webview.onDidReceiveMessage(() => this.post());
     } else {
       this.panel.reveal(undefined, true);
     }
     this.panel.title = t("Explanation");
     this.panel.webview.html = page(t("Thinking…"));
     this.latest = "";
+    this.html = undefined;
+    this.round += 1;
   }
 
   /** Show the text as far as it is. Drawings that are overtaken by newer text are left out. */
   async show(markdown: string): Promise<void> {
     this.latest = markdown;
-    this.drawing = this.drawing.then(async () => {
-      if (this.latest !== markdown || !this.panel) return;
-      const html = await vscode.commands.executeCommand<string>("markdown.api.render", markdown);
-      await this.panel.webview.postMessage({ html });
-    });
-    return this.drawing;
+    const { round } = this;
+    const drawn = this.drawing.then(() => this.draw(markdown, round));
+    this.drawing = drawn.catch(() => undefined); // the next drawing is not to fail with this one
+    return drawn;
+  }
+
+  private async draw(markdown: string, round: number): Promise<void> {
+    if (this.latest !== markdown || !this.panel) return;
+    const html = await vscode.commands.executeCommand<string>("markdown.api.render", markdown);
+    if (this.round !== round) return;
+    this.html = html;
+    await this.post();
+  }
+
+  private async post(): Promise<void> {
+    if (this.html !== undefined) await this.panel?.webview.postMessage({ html: this.html });
   }
 }
 
@@ -67,6 +85,7 @@ pre code { padding: 0; background: none; }
 <script nonce="${nonce}">
 const main = document.querySelector("main");
 addEventListener("message", ({ data }) => { main.innerHTML = data.html; });
+acquireVsCodeApi().postMessage("loaded");
 </script>
 </body>
 </html>`;

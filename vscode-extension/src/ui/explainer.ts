@@ -42,7 +42,8 @@ export class Explainer implements vscode.Disposable {
 
   /** Part of an answer has come. */
   onPartial({ token, text }: PartialParams): void {
-    if (token !== undefined && token !== null && token === this.current?.token && text !== "") void this.panel.show(text);
+    if (token === undefined || token === null || token !== this.current?.token || text === "") return;
+    void this.panel.show(text).catch(() => undefined); // where parts cannot be shown, the whole answer tells why
   }
 
   private cancel(): void {

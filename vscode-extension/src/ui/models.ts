@@ -33,6 +33,22 @@ export async function chooseModel(models: readonly ModelInfo[]): Promise<ModelIn
   }
 }
 
+/** Ask whether to fetch the model in use, else one of those that are not here. Gives the one that may be fetched. */
+export async function chooseToFetch(models: readonly ModelInfo[]): Promise<ModelInfo | undefined> {
+  const missing = models.filter((model) => !model.installed);
+  if (missing.length === 0) {
+    void vscode.window.showInformationMessage(t("There is nothing to download: every model of the list is on this machine."));
+    return undefined;
+  }
+  const model = missing.find((one) => one.current) ?? (await pickToFetch(missing));
+  return model && (await mayFetch(model)) ? model : undefined;
+}
+
+async function pickToFetch(models: readonly ModelInfo[]): Promise<ModelInfo | undefined> {
+  const picked = await vscode.window.showQuickPick(models.map(pick), { title: t("Model"), matchOnDescription: true });
+  return picked?.choice.kind === "model" ? picked.choice.model : undefined;
+}
+
 /** Ask for the address of a running server and remember it. Gives whether one was named. */
 export async function chooseEndpoint(): Promise<boolean> {
   const { endpoint } = settings.read();
@@ -60,22 +76,25 @@ async function useModel(model: string): Promise<void> {
 
 async function mayFetch(model: ModelInfo): Promise<boolean> {
   const yes = t("Download");
-  const from = model.source === undefined ? "" : ` ${t("From {0}.", model.source)}`;
+  const from = model.source ? ` ${t("From {0}.", model.source)}` : "";
   const detail = t("Size {0}, licence {1}.", size(model.sizeBytes), model.licence) + from;
   const text = t("Download the model {0}?", model.title);
   return (await vscode.window.showInformationMessage(text, { modal: true, detail }, yes)) === yes;
 }
 
-function picks(models: readonly ModelInfo[]): ModelPick[] {
-  const line = (model: ModelInfo): ModelPick => ({
+function pick(model: ModelInfo): ModelPick {
+  return {
     label: `$(${model.current ? "check" : model.installed ? "circle-outline" : "cloud-download"}) ${model.title}`,
     description: `${size(model.sizeBytes)}, ${model.licence}`,
     detail: model.installed ? (model.current ? t("in use") : t("on this machine")) : t("can be downloaded"),
     choice: { kind: "model", model },
-  });
+  };
+}
+
+function picks(models: readonly ModelInfo[]): ModelPick[] {
   const separator: ModelPick = { label: "", kind: vscode.QuickPickItemKind.Separator, choice: { kind: "none" } };
   return [
-    ...models.map(line),
+    ...models.map(pick),
     separator,
     { label: `$(wand) ${t("Choose by this machine")}`, description: "auto", choice: { kind: "auto" } },
     { label: `$(file) ${t("GGUF file…")}`, choice: { kind: "file" } },

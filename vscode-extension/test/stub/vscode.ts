@@ -1,0 +1,105 @@
+/**
+ * As much of VS Code as the extension's own logic needs to be tested without one. The build puts it in the place of the
+ * module "vscode"; whatever is missing here is an empty class.
+ */
+
+import { EventEmitter, Panel, stub } from "./state.js";
+
+class Position {
+  constructor(readonly line: number, readonly character: number) {}
+  isEqual(other: Position): boolean {
+    return other.line === this.line && other.character === this.character;
+  }
+}
+
+class Range {
+  readonly start: Position;
+  readonly end: Position;
+  constructor(startLine: number, startCharacter: number, endLine: number, endCharacter: number) {
+    this.start = new Position(startLine, startCharacter);
+    this.end = new Position(endLine, endCharacter);
+  }
+}
+
+class InlineCompletionItem {
+  constructor(readonly insertText: string, readonly range: Range) {}
+}
+
+class CancellationError extends Error {}
+
+async function ask(text: string, ...rest: unknown[]): Promise<unknown> {
+  const [options] = rest;
+  const detail = typeof options === "object" && options !== null && "detail" in options ? String(options.detail) : undefined;
+  const buttons = rest.filter((one) => typeof one === "string");
+  stub.messages.push({ text, detail, buttons });
+  const index = stub.presses.findIndex((title) => buttons.includes(title));
+  const pressed = index < 0 ? undefined : stub.presses.splice(index, 1)[0];
+  await new Promise((resolve) => setTimeout(resolve, 1)); // nobody presses at once
+  return pressed;
+}
+
+const configuration = {
+  get: (name: string, fallback: unknown): unknown => stub.settings.workspace[name] ?? stub.settings.user[name] ?? fallback,
+  inspect: (name: string): unknown => ({ globalValue: stub.settings.user[name], workspaceValue: stub.settings.workspace[name] }),
+  update: (name: string, value: unknown, target: number): Promise<void> => {
+    (target === 2 ? stub.settings.workspace : stub.settings.user)[name] = value;
+    return Promise.resolve();
+  },
+};
+
+const nothing = (): { dispose(): void } => ({ dispose: () => undefined });
+
+const known: Record<string, unknown> = {
+  __esModule: true, // so that the language client takes this object itself and not a copy of what it names
+  EventEmitter,
+  Position,
+  Range,
+  InlineCompletionItem,
+  CancellationError,
+  InlineCompletionTriggerKind: { Invoke: 0, Automatic: 1 },
+  ConfigurationTarget: { Global: 1, Workspace: 2 },
+  ViewColumn: { Beside: -2 },
+  ProgressLocation: { Notification: 15 },
+  QuickPickItemKind: { Separator: -1 },
+  Uri: { parse: (text: string) => text },
+  commands: {
+    executeCommand: (name: string, ...args: unknown[]): Promise<unknown> => {
+      if (name === "setContext") stub.contexts.set(String(args[0]), args[1]);
+      return Promise.resolve(stub.commands.get(name)?.(...args));
+    },
+  },
+  extensions: { getExtension: () => undefined },
+  window: {
+    activeTextEditor: undefined,
+    createWebviewPanel: (): Panel => {
+      const panel = new Panel();
+      stub.panels.push(panel);
+      return panel;
+    },
+    onDidChangeActiveTextEditor: nothing,
+    onDidChangeTextEditorSelection: stub.selected.event,
+    showErrorMessage: ask,
+    showInformationMessage: ask,
+    showWarningMessage: ask,
+    showQuickPick: (items: readonly unknown[]) => Promise.resolve(stub.pick(items)),
+    withProgress: (_: unknown, task: (progress: unknown, token: unknown) => unknown) => {
+      const token = {
+        get isCancellationRequested() { return stub.cancelsProgress; },
+        onCancellationRequested: nothing,
+      };
+      return task({ report: () => undefined }, token);
+    },
+  },
+  workspace: {
+    getConfiguration: () => configuration,
+    isTrusted: true,
+    onDidChangeTextDocument: nothing,
+    onDidCloseTextDocument: nothing,
+  },
+};
+
+class Missing {
+  readonly isStub = true;
+}
+
+export = new Proxy(known, { get: (target, name: string) => (name in target ? target[name] : Missing) });

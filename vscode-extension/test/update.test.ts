@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import { describe, it } from "node:test";
+import type { LogOutputChannel } from "vscode";
+import { Environment } from "../src/environment/environment.js";
+import { Installer } from "../src/environment/installer.js";
+import { Problems } from "../src/ui/problems.js";
+import { stub } from "./stub/state.js";
+
+const quiet = (): undefined => undefined;
+const log = { debug: quiet, error: quiet, info: quiet, warn: quiet } as unknown as LogOutputChannel;
+
+/** An environment whose Python writes down what it is asked for, and fails where the file "fails" says so. */
+async function world(): Promise<{ environment: Environment; storage: string; wheel: string; asked: () => Promise<string[]> }> {
+  const root = await fs.mkdtemp(path.join(os.tmpdir(), "кодопись "));
+  const storage = path.join(root, "storage");
+  const wheel = path.join(root, "wheel", "kodopis-0.1.0.whl");
+  const python = path.join(storage, "env", "bin", "python");
+  await fs.mkdir(path.dirname(wheel));
+  await fs.mkdir(path.dirname(python), { recursive: true });
+  await fs.writeFile(wheel, "the second wheel");
+  await fs.writeFile(path.join(storage, "ready.json"), JSON.stringify({ wheel: "hash of the first", engine: "compile" }));
+  const script = `#!/bin/sh\necho "$@" >> "${storage}/asked"\ncase "$*" in *"$(cat "${storage}/fails" 2>/dev/null || echo nothing)"*) exit 1;; esac\n`;
+  await fs.writeFile(python, script, { mode: 0o755 });
+  const environment = new Environment(storage, path.dirname(wheel), log);
+  const asked = async (): Promise<string[]> => (await fs.readFile(path.join(storage, "asked"), "utf8")).trim().split("\n");
+  return { environment, storage, wheel, asked };
+}
+
+function installer(environment: Environment): Installer {
+  return new Installer(environment, new Problems(), log, { onStage: quiet, onInstalled: quiet, useEndpoint: () => Promise.resolve() });
+}
+
+const SKIP = { skip: process.platform === "win32" && "the stand-in for Python is a shell script" };
+
+describe("updating the environment", SKIP, () => {
+  it("replaces a server of the same version, and keeps the engine's name", async () => {
+    const { environment, storage, wheel, asked } = await world();
+    assert.equal(await environment.state(), "outdated");
+    await installer(environment).install(true);
+    assert.equal(await environment.state(), "ready");
+    assert.equal(await environment.engine(), "compile");
+    const commands = await asked();
+    assert.ok(commands.some((command) => command.endsWith(`--force-reinstall --no-deps ${wheel}`)));
+    assert.ok(!commands.some((command) => command.includes("-m venv")));
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+
+  it("leaves the environment as one to update where it fails, and is tried again as an update", async () => {
+    const { environment, storage, asked } = await world();
+    await fs.writeFile(path.join(storage, "fails"), "--force-reinstall");
+    stub.messages.length = 0;
+    stub.presses = ["Try again"];
+    await installer(environment).install(true);
+    while (stub.messages.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(await environment.state(), "outdated");
+    const commands = await asked();
+    assert.equal(commands.filter((command) => command.includes("--force-reinstall")).length, 2);
+    assert.ok(!commands.some((command) => command.includes("-m venv")));
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+
+  it("leaves the environment as one to update where it is called off", async () => {
+    const { environment, storage } = await world();
+    stub.cancelsProgress = true;
+    await installer(environment).install(true);
+    stub.cancelsProgress = false;
+    assert.equal(await environment.state(), "outdated");
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+});
+
+describe("making the environment", SKIP, () => {
+  it("says so where Python made it out of reach", async () => {
+    const { environment, storage } = await world();
+    await fs.rm(path.join(storage, "env"), { recursive: true });
+    const order = {
+      python: "/bin/true",
+      wishes: { wheelsFolder: "", engineBuild: "none" },
+      machine: { platform: process.platform, arch: process.arch, cudaVersion: undefined },
+      isUpdate: false,
+    } as const;
+    const token = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: quiet }) };
+    const result = await environment.make(order, { onStep: quiet, onProgress: quiet, onWaiting: quiet }, token);
+    assert.deepEqual(result, { kind: "failed", goal: "environment", cause: "elsewhere" });
+    assert.equal(await environment.state(), "missing");
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+});

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
+from lsp_server.shaping.below import SuffixLine, needed
 from lsp_server.shaping.checking import SyntaxCheck
-from lsp_server.shaping.ending import Ender, SuffixLine
+from lsp_server.shaping.ending import Ender
 from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
@@ -56,7 +57,7 @@ class Shaper:
         unit = indent_unit(source, insertion.line)
         self._tab = tab_columns(unit)
         around = scopes(view, insertion.line, insertion.indent)
-        names = _names(view)
+        names = _names(view, view.end_line)
         self._unwrapper = Unwrapper(any(_CYRILLIC.search(name) for name in names))
         above = [
             Above(number, view.line(number).strip(), columns(view.line(number), self._tab))
@@ -65,7 +66,9 @@ class Shaper:
         ]
         self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
         self._indenter = Indenter(insertion.indent, unit)
-        self._ender = Ender(self._suffix(), names, instruction, around[0].kind if around else "module")
+        suffix = self._suffix()
+        unbound = needed(suffix) - _names(view, insertion.line)
+        self._ender = Ender(suffix, names, unbound, instruction, around[0].kind if around else "module")
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
         self._scan = Scan()
@@ -180,8 +183,8 @@ class Shaper:
         return text.replace("\n", self._source.newline)
 
 
-def _names(view: Window) -> frozenset[str]:
-    """Names of the code around, Python's own words among them; strings and comments left out."""
-    numbers = (number for number in range(view.first_line, view.end_line) if not view.is_in_string(number))
+def _names(view: Window, end: int) -> frozenset[str]:
+    """Names of the code up to a line, Python's own words among them; strings and comments left out."""
+    numbers = (number for number in range(view.first_line, end) if not view.is_in_string(number))
     lines = (view.line(number) for number in numbers)
     return frozenset(name for line in lines if len(line) < LONG_LINE for name in _NAME.findall(Scan().code(line)))

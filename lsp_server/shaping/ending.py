@@ -6,10 +6,10 @@ import builtins
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from lsp_server.instruction import Instruction
 from lsp_server.shaping.asked import Asked
+from lsp_server.shaping.below import SuffixLine
 from lsp_server.shaping.indenting import Line
 
 MAX_COMMENT_LINES = 8
@@ -20,37 +20,38 @@ _LEAVES = re.compile(r"(?:return|raise|break|continue)\b")
 _STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
 _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
-_EXAMPLE = re.compile(
+_EXAMPLE = re.compile(r"#+\s*(?:пример\w?\b|usage|example)", re.IGNORECASE)
+_EXAMPLE_AFTER_DEFINITION = re.compile(
     r"#+\s*(?:пример|использовани|тест|проверк|проверяем|вызов|вызываем|пояснени|объяснени|результат|вывод:|ожидаем|"
     r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"[^\W\d]\w*")
 _CALLED = re.compile(r"(?<![.\w])(?:self\.|cls\.)?(\w+)\s*\(")
 _BUILTINS = frozenset(dir(builtins))
 _CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
-
-
-@dataclass(frozen=True)
-class SuffixLine:
-    """A line after the cursor: its columns from the target's indentation, and its text."""
-
-    depth: int
-    text: str
 
 
 class Ender:
     """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did."""
 
     def __init__(
-        self, suffix: Sequence[SuffixLine], known: AbstractSet[str], instruction: Instruction | None, scope: str
+        self,
+        suffix: Sequence[SuffixLine],
+        known: AbstractSet[str],
+        needed: AbstractSet[str],
+        instruction: Instruction | None,
+        scope: str,
     ) -> None:
         self._known = known
+        self._needed = needed
         self._suffix = suffix
         self._asked = Asked(instruction)
         self._in_function = scope == "function"
         self._is_module = scope == "module"
         self._goes_on = self._in_function and bool(suffix) and suffix[0].depth == 0
         self._pending: list[Line] = []
+        self._opens_with_comment = False
         self._seen: list[str] = []
         self._definitions: list[str] = []
         self._statement: Line | None = None
@@ -81,32 +82,43 @@ class Ender:
             return ""
         if depth < 0:
             return "dedent"
-        if beginning[0] == "#" and self._is_one_step_done:
+        if beginning[0] == "#" and self._is_next_step(beginning):
             return "next step"
         if self._in_function or not self._definitions or self._asked.calls or self._asked.statements:
             return ""
         may_be_definition = beginning[0] in "@adc#" and self._may_define_more()
         return "" if may_be_definition or beginning[0] == "@" else "example"
 
-    @property
-    def _is_one_step_done(self) -> bool:
-        """Whether one thing was asked for and is there: what comes next stands in the file, or was not asked for."""
-        return bool(self._seen) and self._asked.one_step and (self._goes_on or self._is_module)
+    def _is_next_step(self, comment: str) -> bool:
+        """Whether what was asked for is there, and what a comment begins stands in the file or was not asked for.
+
+        An answer that opens with a comment of its own is told in several of them.
+        """
+        if not self._seen or not self._asked.one_sentence or not (self._goes_on or self._is_module):
+            return False
+        if not self._needed.issubset(_NAME.findall("\n".join(self._seen))):
+            return False
+        return (self._asked.one_step and not self._opens_with_comment) or self._asked.is_new_task(comment)
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
             self.reason = "dedent"
-        elif line.depth == 0 and self._seen and _EXAMPLE.match(line.stripped) and not self._asked.calls:
+        elif line.depth == 0 and self._seen and self._begins_example(line.stripped) and not self._asked.calls:
             self.reason = "example"
         elif line.depth == 0 and self._is_suffix(line):
             self.reason = "suffix"
-        elif line.depth == 0 and self._is_one_step_done:
+        elif line.depth == 0 and self._is_next_step(line.stripped):
             self.reason = "next step"  # the model sets itself a task
         elif sum(1 for one in self._pending if one.stripped) >= MAX_COMMENT_LINES:
             self.reason = "comments"
         else:
             self._pending.append(line)
         return []
+
+    def _begins_example(self, comment: str) -> bool:
+        """Whether a comment begins an example. «Проверка…» and «Результат…» name steps too, until a definition ends."""
+        is_after = bool(self._definitions) and not self._in_function
+        return (_EXAMPLE_AFTER_DEFINITION if is_after else _EXAMPLE).match(comment) is not None
 
     def _why_not(self, line: Line) -> str:
         if not line.is_free:
@@ -194,6 +206,7 @@ class Ender:
         return False
 
     def _keep(self, line: Line) -> list[Line]:
+        self._opens_with_comment = self._opens_with_comment or (bool(self._pending) and not self._seen)
         kept, self._pending = [*self._pending, line], []
         self._seen.append(line.stripped)
         if line.is_free:

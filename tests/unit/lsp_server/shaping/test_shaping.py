@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lsp_server import instruction
-from lsp_server.shaping import Shaper, Suggestion
+from lsp_server.shaping import Shaper
 
 from ..places import at_cursor
+from .answers import shape
 
 SUM = "def total(xs):\n    # посчитай сумму чётных\n    ‸\n    return result\n"
 ADD = "import os\n\n\n# функция add, которая складывает два числа\n‸\n"
@@ -27,18 +28,6 @@ PUSH = (
     "        self.items.append(item)"
 )
 DOCSTRING = 'def mean(xs):\n    """Среднее арифметическое, для пустого списка 0."""\n    ‸\n'
-
-
-def shape(text: str, answer: str, head: str = "", newline: str = "\n", truncated: bool = False) -> Suggestion:
-    source, cursor = at_cursor(text, newline)
-    found = instruction.find(source, cursor, automatic=False)
-    insertion = found.place if found else instruction.insertion_at(source, cursor)
-    shaper = Shaper(source, insertion, found, head)
-    for char in answer:
-        if shaper.done:
-            break
-        shaper.feed(char)
-    return shaper.finish(truncated=truncated)
 
 
 RESULT = "    result = 0\n    for x in xs:\n        if x % 2 == 0:\n            result += x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 from lsp_server import morphology, roles, vocabulary
@@ -10,8 +11,9 @@ from lsp_server.instruction import Instruction
 
 _SEVERAL = re.compile(
     r"\b(?:две|два|двумя|три|четыре|пять|несколько|обе|оба|two|three|several)\s+(?:\w+\s+)?"
-    r"(?:функци|метод|класс|тест|декоратор|генератор|function|method|class|test)|"
+    r"(?:функци|метод|класс|тест|декоратор|генератор|наследник|исключени|function|method|class|test)|"
     r"^\W*(?:\w+\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|functions|methods|classes|tests)\b|"
+    r"^\W*(?:\w+(?:[ийь]|[иы]е|те)\s+)?исключения\b|\b(?:наследники|подклассы|subclasses)\b|"
     r"(?:функция|метод|класс)\b.*\bи (?:ещё |еще )?(?:функция|метод|класс)\b|геттер и сеттер",
     re.IGNORECASE,
 )
@@ -31,7 +33,7 @@ _STEPS = re.compile(r"\n|[.;]\s|\b(?:потом|затем|после этого
 _CLAUSE = re.compile(r",|\b(?:и|а также|and)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][\w-]*")
 _BEGIN = re.compile(r"#+\s*([^\W\d_]+)\s+\S")
-_NAME = re.compile(r"(?<![.\w])(?:[a-z]+_\w+|`\w+`|\w+(?=\())|(?:функци\w+|метод\w*|класс\w*|def|class) ([A-Za-z_]\w+)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]+")
 
 
 class Asked:
@@ -92,8 +94,18 @@ class Asked:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Names that may be meant for a definition: `load_users`, `parse(text)`, «класс Point»."""
-        return frozenset(match[1] or match[0].strip("`") for match in _NAME.finditer(self.text))
+        """Words that may be meant for the name of a definition: `load_users`, «класс Point», «encode и decode»."""
+        return frozenset(_NAME.findall(self.text))
+
+    @cached_property
+    def is_class(self) -> bool:
+        """A class."""
+        return self._instruction is not None and self._instruction.expects == "class"
+
+    def lacks(self, is_class: bool, are_classes: Sequence[bool]) -> bool:
+        """Whether a function was asked for, or a class, and the definitions so far are of the other kind alone."""
+        wants_kind = self.is_class if is_class else self._instruction is not None and not self.statements
+        return wants_kind and is_class not in are_classes
 
 
 def _commands(words: list[str]) -> bool:

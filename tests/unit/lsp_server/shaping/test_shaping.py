@@ -206,6 +206,30 @@ def test_answer_is_shaped(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "task",
+    [
+        "выводим сумму и среднее списка",
+        "выводить сумму списка",
+        "вывожу сумму списка",
+        "скрипт выводит сумму списка",
+        "сообщи пользователю сумму",
+        "выдай сумму списка",
+        "сумму списка на консоль",
+        "спроси имя и поприветствуй пользователя",
+        "продемонстрируй сумму списка",
+    ],
+)
+def test_output_is_asked_for_in_many_words(task: str) -> None:
+    said = "total = sum(items)\nprint(total)\n"
+    assert shape(f"items = [1, 2]\n# {task}\n‸\n", said).text == said.rstrip("\n")
+
+
+def test_a_message_that_is_made_is_not_printed() -> None:
+    said = "text = 'ошибка'\nprint(text)\n"
+    assert shape("# составить сообщение об ошибке\n‸\n", said).text == "text = 'ошибка'"
+
+
+@pytest.mark.parametrize(
     ("text", "answer", "reason"),
     [
         (SUM, RESULT + "\n    return result\n", "suffix"),

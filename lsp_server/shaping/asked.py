@@ -33,7 +33,7 @@ _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|прог�
 _STEPS = re.compile(r"\n|[.;]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r",|\b(?:и|а также|and)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][\w-]*")
-_BEGIN = re.compile(r"#+\s*([^\W\d_]+)\s+\S")
+_BEGIN = re.compile(r"#+\s*([^\W\d_]+)[,:]?\s+\S")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]+")
 
 

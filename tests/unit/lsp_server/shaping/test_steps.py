@@ -63,6 +63,7 @@ def test_an_answer_that_opens_with_a_comment_is_told_in_comments() -> None:
     assert shape("# посчитать частоту слов в text\n‸\n", COUNTS).text == COUNTS.rstrip("\n")
 
 
-def test_another_command_is_a_task_of_the_models_own() -> None:
-    said = "cities.sort()\n# выведи города в обратном порядке\ncities.reverse()\n"
+@pytest.mark.parametrize("task", ["выведи города в обратном порядке", "проверьте, что городов больше двух"])
+def test_another_command_is_a_task_of_the_models_own(task: str) -> None:
+    said = f"cities.sort()\n# {task}\nassert cities\n"
     assert shape("# отсортируй cities, букву ё считать как е\n‸\n", said).text == "cities.sort()"

@@ -102,7 +102,7 @@ class Shaper:
         if not self._reason and self._buffer and not truncated:
             self._take(self._buffer)
         if not self._reason:
-            self._keep(self._indenter.flush())
+            self._flush()
         n_lines = len(self._lines)
         while n_lines > self._n_sure and not self._is_good(n_lines):
             n_lines -= 1
@@ -123,13 +123,13 @@ class Shaper:
         verdict = self._unwrapper.take(line, self._scan)
         if verdict is Verdict.CODE:
             before, self._scan = self._scan, self._scan.after(line)
-            if self._placer.take(line, before, self._scan):
-                self._keep(self._indenter.take(line, before, self._scan))
+            for piece in self._placer.take(line, before, self._scan):
+                self._keep(self._indenter.take(*piece))
         elif verdict is Verdict.STOP:
-            self._keep(self._indenter.flush())
+            self._flush()
             self._reason = self._reason or self._unwrapper.reason
         if is_cut and not self._reason:
-            self._keep(self._indenter.flush())
+            self._flush()
             self._reason = "special"
 
     def _joined(self, line: str) -> str:
@@ -153,6 +153,11 @@ class Shaper:
                 self._n_sure = len(self._lines)
         if self._ender.is_over:
             self._reason = self._reason or self._ender.reason
+
+    def _flush(self) -> None:
+        for piece in self._placer.flush():
+            self._keep(self._indenter.take(*piece))
+        self._keep(self._indenter.flush())
 
     def _look_at(self, beginning: str) -> None:
         """Stop before a line is whole, where no way it may go on would be kept."""

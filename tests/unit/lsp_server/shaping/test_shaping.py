@@ -121,6 +121,31 @@ CASES = {
         "",
         "    return sum(xs) / len(xs) if xs else 0",
     ),
+    "function rewritten below a new import": (
+        DOCSTRING,
+        "```python\nimport statistics\n\ndef mean(xs):\n    return statistics.mean(xs)\n```",
+        "",
+        "    import statistics\n    return statistics.mean(xs)",
+    ),
+    "function rewritten below a known import and a new one": (
+        "import os\n\n\n" + DOCSTRING,
+        "import os\nfrom statistics import (\n    fmean,\n)\n\ndef mean(xs):\n    return fmean(xs)\n",
+        "",
+        "    from statistics import (\n        fmean,\n    )\n    return fmean(xs)",
+    ),
+    "class rewritten below a new import": (
+        STACK,
+        f"import abc\n\nclass Stack:\n    limit = 10\n\n{PUSH}\n",
+        "",
+        PUSH,
+    ),
+    "new import in a body": (
+        DOCSTRING,
+        "import statistics\nreturn statistics.mean(xs)\n",
+        "",
+        "    import statistics\n    return statistics.mean(xs)",
+    ),
+    "nothing but a new import": (DOCSTRING, "import statistics", "", "    import statistics"),
     "decorator keeps its inner function": (
         "import time\n\n\ndef timed(func):\n    # обёртка, которая печатает время\n    ‸\n",
         "    def wrapper(*args):\n        print(1)\n        return func(*args)\n    return wrapper\n\n\ntimed(1)\n",

@@ -6,6 +6,8 @@ import pytest
 
 from lsp_server import instruction
 from lsp_server.shaping import Shaper
+from lsp_server.shaping.scan import Scan
+from lsp_server.shaping.wrapping import Unwrapper, Verdict
 
 from ..places import at_cursor
 from .answers import shape
@@ -158,6 +160,25 @@ CASES = {
         "",
         "\ts = 0\n\tfor x in xs:\n\t\ts += x\n\treturn s",
     ),
+    "tabs, and an answer in steps of two": (
+        "class A:\n\tdef f(self):\n\t\tpass\n\n\t# метод g, который печатает чётные\n\t‸\n",
+        "  def g(self):\n    for x in self.items:\n      if x % 2 == 0:\n        print(x)\n",
+        "",
+        "\tdef g(self):\n\t\tfor x in self.items:\n\t\t\tif x % 2 == 0:\n\t\t\t\tprint(x)",
+    ),
+    "special tokens in a string stay": (
+        "# функция turn(role, text) для chatml\n‸\n",
+        'def turn(role, text):\n    return f"<|im_start|>{role}\\n{text}<|im_end|>"<|endoftext|>\n',
+        "",
+        'def turn(role, text):\n    return f"<|im_start|>{role}\\n{text}<|im_end|>"',
+    ),
+    "special token after an open quote": (SUM, '    result = 1\n    text = "<|endoftext|>\n', "", "    result = 1"),
+    "words of prose as names": (
+        "import numpy as np\n# построить сетку координат\n‸\n",
+        "I, J = np.meshgrid(range(3), range(4))\n",
+        "",
+        "I, J = np.meshgrid(range(3), range(4))",
+    ),
     "fence in a string stays": (
         "# функция fenced(code): код в ограде Markdown\n‸\n",
         'def fenced(code):\n    return f"""\n```python\n{code}\n```\n"""\n\nprint(fenced("x"))\n',
@@ -247,6 +268,13 @@ def test_answer_is_shaped(name: str) -> None:
 def test_output_is_asked_for_in_many_words(task: str) -> None:
     said = "total = sum(items)\nprint(total)\n"
     assert shape(f"items = [1, 2]\n# {task}\n‸\n", said).text == said.rstrip("\n")
+
+
+def test_quotes_in_an_f_string_are_no_prose() -> None:
+    unwrapper = Unwrapper(allow_cyrillic_names=False)
+    assert unwrapper.take('print(f"{row["имя"]}")', Scan()) is Verdict.CODE
+    assert unwrapper.take("row[имя]", Scan()) is Verdict.STOP
+    assert Unwrapper(allow_cyrillic_names=False).take("Вот, код", Scan()) is Verdict.SKIP
 
 
 def test_a_message_that_is_made_is_not_printed() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
@@ -27,6 +27,7 @@ CELLS_SHARE = 0.4
 TOKENS_PER_GRID_LINE = 32
 CALLS_NEAR_LINES = 15
 LONG_LINE = 1_000
+TAIL_CHARS = 200
 ESTIMATE_SLACK = 1.25
 """By how much an estimate of tokens may be too high: windows that would not fit even so are not looked at."""
 
@@ -52,7 +53,8 @@ class Context:
 
     `prefix` ends at the start of the code's line. It begins with earlier cells or with `head`, which tells of the
     lines above `anchor_line`, the first line that is in the prefix as the file has it. `density`: tokens for each
-    estimated one in the windows that did not fit; 0.0 where the first one did.
+    estimated one in the windows that did not fit; 0.0 where the first one did. `tail` is what stands behind the place
+    on its own line, or the beginning of that.
     """
 
     prefix: str
@@ -62,6 +64,7 @@ class Context:
     anchor_line: int
     head: str = ""
     density: float = 0.0
+    tail: str = ""
 
 
 def estimate_tokens(text: str) -> int:
@@ -85,8 +88,11 @@ async def build(
     `density`: of an earlier context of the document; windows that it rules out are not counted again.
     """
     count = _counter(tokenize)
-    suffix = await _suffix(source, insertion, instruction, budget, count)
-    n_suffix = await count(suffix)
+    tail = insertion.tail[:TAIL_CHARS]
+    n_tail = await count(tail)
+    left = replace(budget, n_suffix_tokens=budget.n_suffix_tokens - n_tail)
+    suffix = await _suffix(source, insertion, instruction, left, count)
+    n_suffix = n_tail + await count(suffix)
     ending = insertion.opening.replace("\r\n", "\n")
     latest = insertion.line if instruction is None else min(insertion.line, instruction.begins_at)
     cells = _cells(earlier_cells, budget)
@@ -101,12 +107,12 @@ async def build(
             continue
         n_prefix = await count(prefix)
         if 0 < n_prefix <= budget.n_prefix_tokens or insertion.line == 0:
-            return Context(prefix, suffix, n_prefix, n_suffix, anchor, head, density)
+            return Context(prefix, suffix, n_prefix, n_suffix, anchor, head, density, tail)
         ratio = density = max(ratio, n_prefix / (estimate_tokens(prefix) or 1))
         cells = "" if anchor else cells
     last = max(0, min(latest, insertion.line - 1))
     prefix = await _last_characters(_text(source, last, insertion.line) + ending, budget, count)
-    return Context(prefix, suffix, await count(prefix), n_suffix, last, density=density)
+    return Context(prefix, suffix, await count(prefix), n_suffix, last, density=density, tail=tail)
 
 
 def _counter(tokenize: Tokenize | None) -> Count:

@@ -29,6 +29,21 @@ def is_command(word: str, *, alone: bool = False) -> bool:
     return not alone and (morphology.is_infinitive(word) or _is_misspelt_command(word))
 
 
+def is_manner(word: str) -> bool:
+    """«построчно», «рекурсивно», «вручную»: how something is done; not «трудно», which says what it is like."""
+    if word in vocabulary.EVALUATING | vocabulary.MODAL | vocabulary.ASKING | vocabulary.REMARK_WORDS:
+        return False
+    is_short = word.endswith("о") and morphology.has(word, "ADJS", "neut")
+    return not morphology.has(word, "PRED") and (is_short or morphology.has(word, "ADVB", at_least=0.3))
+
+
+def is_object(word: str) -> bool:
+    """«данные», «пользователя»: a noun that may be acted on."""
+    if not morphology.is_russian(word) or morphology.lemma(word) in vocabulary.WITH_INFINITIVE:
+        return False
+    return morphology.has(word, "NOUN", "accs")
+
+
 def _is_misspelt_command(word: str) -> bool:
     """«напеши», «зделать», «нати»: no word of the dictionary, with a command's ending."""
     return (

@@ -114,7 +114,7 @@ async def make_plan(
     )
     served.note_density(question.document, seen.density)
     start = needed.beginning(question.source, insertion, asked, question.earlier_cells) if asked else ""
-    request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start)
+    request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start, seen.tail)
     prompt = render_code(name, request)
     tokens = await served.tokens(prompt)
     return Plan(question, kind, asked, insertion, seen, prompt, tokens, served.lora.get(kind, ()))

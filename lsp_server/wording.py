@@ -74,6 +74,8 @@ def is_task(text: str) -> bool:
         return True
     if len(words) < 2 or words[0] in vocabulary.NO_REQUEST_STARTS | vocabulary.NO_CODE_TASKS:
         return False
+    if roles.happens(words[0]):  # «падает при пустом списке»
+        return False
     return vocabulary.POSTPONED.isdisjoint(words)
 
 
@@ -124,8 +126,10 @@ def _score(sentence: str) -> int:
     words = _content_words(sentence)
     if not words or words[0] in vocabulary.NO_REQUEST_STARTS:
         return -1
-    if _asks(words, sentence) or _leads_with_command(words, sentence) or _leads_with_action(words):
+    if _asks(words, sentence) or _leads_with_command(words, sentence) or _leads_with_object(words):
         return 4
+    if _leads_with_action(words):
+        return 4 if vocabulary.REASONS.isdisjoint(words) else -1
     if len(words) < 2:
         return 0
     return 3 if _is_asked_otherwise(words, sentence) else _phrase_score(words, sentence)
@@ -133,6 +137,8 @@ def _score(sentence: str) -> int:
 
 def _leads_with_command(words: list[str], sentence: str) -> bool:
     """«отсортируй список», «create таблицу»; not «get с дефолтом», «wait() уступает»: those name what is there."""
+    while len(words) > 2 and roles.is_manner(words[0]):  # «построчно прочитай файл»
+        words = words[1:]
     if not roles.is_command(words[0], alone=len(words) == 1):
         return False
     if morphology.is_russian(words[0]):
@@ -144,6 +150,17 @@ def _leads_with_command(words: list[str], sentence: str) -> bool:
         is_called is None
         and not morphology.has(words[1], "PREP")
         and not any(morphology.is_finite(word) for word in words[1:4])
+    )
+
+
+def _leads_with_object(words: list[str]) -> bool:
+    """«данные сохранить в json», «пользователя найти по id»; not «список может расти»."""
+    return (
+        len(words) > 2
+        and roles.is_object(words[0])
+        and roles.is_command(words[1])
+        and not morphology.has(words[1], "NOUN")
+        and vocabulary.MODAL.isdisjoint(words)
     )
 
 
@@ -161,22 +178,27 @@ def _asks(words: list[str], sentence: str) -> bool:
         return not morphology.is_russian(words[1]) or morphology.has(words[1], "nomn", at_least=0.3)
     if words[0] == "можно":
         return sentence.rstrip().endswith("?") or morphology.has(words[1], "NOUN", "accs")
-    return not morphology.has(words[1], "PREP") or any(morphology.is_infinitive(word) for word in words[2:5])
+    infinitive = next((word for word in words[1:5] if morphology.is_infinitive(word)), "")
+    if infinitive and morphology.lemma(infinitive) in vocabulary.STATES:  # «надо помнить про часовые пояса»
+        return False
+    return not morphology.has(words[1], "PREP") or bool(infinitive)
 
 
 def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
     """A signature, a question, «функция, которая…», «проверка адреса», or an action in the main clause."""
     if _SIGNATURE.match(sentence) or _is_question(words, sentence):
         return True
-    if _is_head_phrase(words) or _is_action_phrase(words, sentence):
+    if _is_head_phrase(words) or _is_head_of_several(words, sentence) or _is_action_phrase(words, sentence):
         return True
     if words[0] == "если" and _commands_then(words):
         return True
     clauses = _CLAUSE.split(sentence)
-    if _states_action(_content_words(clauses[0])) or _asks_inside(_content_words(clauses[0])):
+    first = _content_words(clauses[0])
+    if (_states_action(first) and vocabulary.REASONS.isdisjoint(words)) or _asks_inside(first):
         return True
     later = [(words, clause) for clause in clauses[1:] if (words := _content_words(clause))]
-    if any(_leads_with_command(words, clause) and vocabulary.MODAL.isdisjoint(words) for words, clause in later):
+    commands = (_leads_with_command(words, clause) and vocabulary.MODAL.isdisjoint(words) for words, clause in later)
+    if any(commands) and not _tells_of_head(first):
         return True
     return any(_leads_with_action(_content_words(clause)) for clause in _CONCLUSION.split(sentence)[1:])
 
@@ -203,7 +225,8 @@ def _asks_inside(words: list[str]) -> bool:
     if not words or not morphology.has(words[0], "PREP") or not vocabulary.MODAL.isdisjoint(words):
         return False
     verb = next((word for word in words[1:] if roles.is_command(word) or morphology.is_finite(word)), "")
-    return bool(verb) and roles.is_command(verb) and not morphology.has(verb, "NOUN")
+    is_command = bool(verb) and roles.is_command(verb) and not morphology.has(verb, "NOUN")
+    return is_command and morphology.lemma(verb) not in vocabulary.STATES
 
 
 def _is_action_phrase(words: list[str], sentence: str) -> bool:
@@ -292,6 +315,23 @@ def _is_head_phrase(words: list[str]) -> bool:
         if not morphology.is_adjective(word) and not (index == 0 and morphology.is_nominative_singular(word)):
             return False
     return False
+
+
+def _is_head_of_several(words: list[str], sentence: str) -> bool:
+    """«две функции: сложение и вычитание», «тесты для функции add»; not the heading «функции для работы с файлами»."""
+    is_counted = words[0] in vocabulary.NUMERALS
+    heads = words[1:3] if is_counted else words[:1]
+    is_head = any(roles.is_one_of(word, vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS) for word in heads)
+    if not is_head or len(words) < 3 or any(morphology.is_finite(word) for word in words):
+        return False
+    is_specific = sentence[:1].islower() and _SPECIFIC.search(sentence) is not None
+    return is_counted or (is_specific and morphology.has(words[0], "NOUN", "nomn", "plur"))
+
+
+def _tells_of_head(words: list[str]) -> bool:
+    """«функция устарела, использовать…»: something is said of a function that is there."""
+    is_head = bool(words) and roles.is_one_of(words[0], vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS)
+    return is_head and any(roles.happens(word) for word in words[1:3])
 
 
 def _is_english_request(sentence: str) -> bool:

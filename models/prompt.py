@@ -59,7 +59,8 @@ class CodeRequest:
     `prefix` ends at the start of the line where the code goes; `indent` is that line's whitespace (in neither
     `prefix` nor `suffix`); `suffix` starts with the line after. `instruction` is the task without comment marks: it
     also stands at the end of `prefix`, as the file has it. `start` is what the code is known to begin with, after
-    `indent`: the answer goes on from there.
+    `indent`: the answer goes on from there. Inside a line `indent` is all that stands before the code and `tail` what
+    stands behind it.
     """
 
     instruction: str
@@ -67,6 +68,12 @@ class CodeRequest:
     suffix: str
     indent: str = ""
     start: str = ""
+    tail: str = ""
+
+    @property
+    def rest(self) -> str:
+        """The file from behind the code on: the rest of its own line, and the suffix."""
+        return f"{self.tail}\n{self.suffix}" if self.tail or self.suffix else ""
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,7 @@ _FENCE = "```python\n"
 _PLACE = "# <код сюда>"
 _ASK = """Файл на Python:
 ```python
-{prefix}{indent}{place}
-{suffix}```
+{prefix}{indent}{place}{rest}```
 Напиши код, который встанет в этот файл на место строки `{place}`. Задание: {instruction}
 Ответь одним блоком кода, без объяснений. Остальной файл не повторяй."""
 # In English, which costs half the tokens of Russian; measured on editing cases, both do equally well.
@@ -188,16 +194,20 @@ def _qwen_fim(name: str, request: CodeRequest) -> Prompt:
         Segment(request.prefix + head),
         Segment("<|fim_suffix|>", is_special=True),
         # The line where the code goes ends between the answer and the suffix.
-        Segment("\n" + request.suffix if request.suffix else ""),
+        Segment(request.rest),
         Segment("<|fim_middle|>", is_special=True),
     ]
     return Prompt(_joined(segments), stop=_FIM_STOP, family=name, answer_head=head)
 
 
 def _chat(name: str, request: CodeRequest) -> Prompt:
-    suffix = request.suffix if not request.suffix or request.suffix.endswith("\n") else request.suffix + "\n"
+    rest = request.rest or "\n"
     text = _ASK.format(
-        prefix=request.prefix, indent=request.indent, place=_PLACE, suffix=suffix, instruction=request.instruction
+        prefix=request.prefix,
+        indent=request.indent,
+        place=_PLACE,
+        rest=rest if rest.endswith("\n") else rest + "\n",
+        instruction=request.instruction,
     )
     return render_chat(
         name, [Turn("user", text)], answer_head=_FENCE + (_answer_head(request) if request.start else "")
@@ -209,7 +219,7 @@ def _prefill(name: str, request: CodeRequest) -> Prompt:
     # a file inside the user's turn cannot give. The code below seldom changes while one types above it.
     head = _answer_head(request)
     template = name.removesuffix("-prefill")
-    suffix = request.suffix.strip("\n")
+    suffix = request.rest.strip("\n")
     task = (_BELOW.format(suffix=suffix) if suffix.strip() else "") + _CONTINUE
     chat = render_chat(template, [Turn("user", task)], answer_head=_FENCE + request.prefix + head)
     return Prompt(chat.segments, stop=chat.stop, family=name, answer_head=head)
@@ -247,7 +257,8 @@ def _answer_head(request: CodeRequest) -> str:
     # In these vocabularies the last space (or tab) of an indentation belongs to the next word: four spaces and
     # `return` are the tokens "   " + " return", with Qwen's BPE and Llama's SentencePiece alike, while four spaces at
     # the end of a prompt are one token that never stands before `return` in training text.
-    return request.indent + request.start if request.start else request.indent[:-1]
+    is_word = bool(request.indent[-1:].strip())  # inside a line: `total = su`
+    return request.indent + request.start if request.start or is_word else request.indent[:-1]
 
 
 def _opening(chat: _ChatTemplate, role: Role) -> list[Segment]:

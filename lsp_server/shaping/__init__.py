@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
+from lsp_server.shaping.below import SuffixLine, needed
 from lsp_server.shaping.checking import SyntaxCheck
-from lsp_server.shaping.ending import Ender, SuffixLine
+from lsp_server.shaping.ending import Ender
 from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
@@ -56,7 +57,7 @@ class Shaper:
         unit = indent_unit(source, insertion.line)
         self._tab = tab_columns(unit)
         around = scopes(view, insertion.line, insertion.indent)
-        names = _names(view)
+        names = _names(view, view.end_line)
         self._unwrapper = Unwrapper(any(_CYRILLIC.search(name) for name in names))
         above = [
             Above(number, view.line(number).strip(), columns(view.line(number), self._tab))
@@ -65,7 +66,9 @@ class Shaper:
         ]
         self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
         self._indenter = Indenter(insertion.indent, unit)
-        self._ender = Ender(self._suffix(), names, instruction, around[0].kind if around else "module")
+        suffix = self._suffix()
+        unbound = needed(suffix) - _names(view, insertion.line)
+        self._ender = Ender(suffix, names, unbound, instruction, around[0].kind if around else "module")
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
         self._scan = Scan()
@@ -99,7 +102,7 @@ class Shaper:
         if not self._reason and self._buffer and not truncated:
             self._take(self._buffer)
         if not self._reason:
-            self._keep(self._indenter.flush())
+            self._flush()
         n_lines = len(self._lines)
         while n_lines > self._n_sure and not self._is_good(n_lines):
             n_lines -= 1
@@ -120,13 +123,13 @@ class Shaper:
         verdict = self._unwrapper.take(line, self._scan)
         if verdict is Verdict.CODE:
             before, self._scan = self._scan, self._scan.after(line)
-            if self._placer.take(line, before, self._scan):
-                self._keep(self._indenter.take(line, before, self._scan))
+            for piece in self._placer.take(line, before, self._scan):
+                self._keep(self._indenter.take(*piece))
         elif verdict is Verdict.STOP:
-            self._keep(self._indenter.flush())
+            self._flush()
             self._reason = self._reason or self._unwrapper.reason
         if is_cut and not self._reason:
-            self._keep(self._indenter.flush())
+            self._flush()
             self._reason = "special"
 
     def _joined(self, line: str) -> str:
@@ -150,6 +153,11 @@ class Shaper:
                 self._n_sure = len(self._lines)
         if self._ender.is_over:
             self._reason = self._reason or self._ender.reason
+
+    def _flush(self) -> None:
+        for piece in self._placer.flush():
+            self._keep(self._indenter.take(*piece))
+        self._keep(self._indenter.flush())
 
     def _look_at(self, beginning: str) -> None:
         """Stop before a line is whole, where no way it may go on would be kept."""
@@ -180,8 +188,8 @@ class Shaper:
         return text.replace("\n", self._source.newline)
 
 
-def _names(view: Window) -> frozenset[str]:
-    """Names of the code around, Python's own words among them; strings and comments left out."""
-    numbers = (number for number in range(view.first_line, view.end_line) if not view.is_in_string(number))
+def _names(view: Window, end: int) -> frozenset[str]:
+    """Names of the code up to a line, Python's own words among them; strings and comments left out."""
+    numbers = (number for number in range(view.first_line, end) if not view.is_in_string(number))
     lines = (view.line(number) for number in numbers)
     return frozenset(name for line in lines if len(line) < LONG_LINE for name in _NAME.findall(Scan().code(line)))

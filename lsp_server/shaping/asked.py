@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
+from lsp_server import morphology, roles, vocabulary
 from lsp_server.instruction import Instruction
 
 _SEVERAL = re.compile(
     r"\b(?:две|два|двумя|три|четыре|пять|несколько|обе|оба|two|three|several)\s+(?:\w+\s+)?"
-    r"(?:функци|метод|класс|тест|декоратор|генератор|function|method|class|test)|"
+    r"(?:функци|метод|класс|тест|декоратор|генератор|наследник|исключени|function|method|class|test)|"
     r"^\W*(?:\w+\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|functions|methods|classes|tests)\b|"
+    r"^\W*(?:\w+(?:[ийь]|[иы]е|те)\s+)?исключения\b|\b(?:наследники|подклассы|subclasses)\b|"
     r"(?:функция|метод|класс)\b.*\bи (?:ещё |еще )?(?:функция|метод|класс)\b|геттер и сеттер",
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(
-    r"\b(?:вывед|вывести|вывод\b|вывода\b|(?:на|рас|от)?печат|покаж|показать|отобраз|принт|поздоров|приветств|скажи)|"
-    r"на экран|в консоль|"
+    r"\b(?:вывед|вывести|выводи(?:м|т|ть|те)?\b|вывожу\b|вывода?\b|выда(?:й|ть|ём|ем|ёт|ет|йте)\b|сообщ(?!ени)|"
+    r"(?:на|рас|от)?печат|покаж|показать|отобраз|принт|продемонстр|поздоров|(?:по)?приветств|скажи)|"
+    r"на экран|(?:в|на) консоль|"
     r"\b(?:print|show|display|output|hello)\b",
     re.IGNORECASE,
 )
@@ -27,7 +31,10 @@ _CALL = re.compile(
 )
 _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
 _STEPS = re.compile(r"\n|[.;]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
-_NAME = re.compile(r"(?<![.\w])(?:[a-z]+_\w+|`\w+`|\w+(?=\())|(?:функци\w+|метод\w*|класс\w*|def|class) ([A-Za-z_]\w+)")
+_CLAUSE = re.compile(r",|\b(?:и|а также|and)\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_][\w-]*")
+_BEGIN = re.compile(r"#+\s*([^\W\d_]+)[,:]?\s+\S")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]+")
 
 
 class Asked:
@@ -58,10 +65,28 @@ class Asked:
         return _MAIN.search(self.text) is not None
 
     @cached_property
-    def one_step(self) -> bool:
-        """A comment that asks for one thing, in one sentence."""
+    def one_sentence(self) -> bool:
+        """A comment that asks for statements in one sentence."""
         is_comment = self._instruction is not None and self._instruction.kind != "docstring"
         return is_comment and self.statements and _STEPS.search(self.text.strip()) is None
+
+    @cached_property
+    def one_step(self) -> bool:
+        """A sentence with one command: «прочитать файл, разобрать json и отсортировать» has three."""
+        clauses = (_WORD.findall(clause.lower()) for clause in _CLAUSE.split(self.text))
+        n_commands = sum(bool(words) and _commands(words) for words in clauses)
+        return self.one_sentence and n_commands < 2
+
+    def is_new_task(self, comment: str) -> bool:
+        """Whether a comment of the answer commands something else: «# выведи города» where they were to be sorted."""
+        begin = _BEGIN.match(comment)
+        word = begin[1].lower() if begin else ""
+        is_told = not roles.is_command(word) or roles.is_action(word)  # «считаем слова» tells what the code does
+        return bool(word) and not is_told and morphology.lemma(word) not in self._lemmas
+
+    @cached_property
+    def _lemmas(self) -> frozenset[str]:
+        return frozenset(morphology.lemma(word.lower()) for word in _WORD.findall(self.text))
 
     @cached_property
     def statements(self) -> bool:
@@ -70,5 +95,24 @@ class Asked:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Names that may be meant for a definition: `load_users`, `parse(text)`, «класс Point»."""
-        return frozenset(match[1] or match[0].strip("`") for match in _NAME.finditer(self.text))
+        """Words that may be meant for the name of a definition: `load_users`, «класс Point», «encode и decode»."""
+        return frozenset(_NAME.findall(self.text))
+
+    @cached_property
+    def is_class(self) -> bool:
+        """A class."""
+        return self._instruction is not None and self._instruction.expects == "class"
+
+    def lacks(self, is_class: bool, are_classes: Sequence[bool]) -> bool:
+        """Whether a function was asked for, or a class, and the definitions so far are of the other kind alone."""
+        wants_kind = self.is_class if is_class else self._instruction is not None and not self.statements
+        return wants_kind and is_class not in are_classes
+
+
+def _commands(words: list[str]) -> bool:
+    """Whether a clause has a command in it: first, or an infinitive behind what it acts on."""
+    return words[0] not in vocabulary.SUBORDINATING and (
+        roles.is_command(words[0], alone=len(words) == 1)
+        or roles.is_action(words[0])
+        or any(morphology.is_infinitive(word) for word in words)
+    )

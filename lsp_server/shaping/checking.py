@@ -32,17 +32,18 @@ class SyntaxCheck:
         self._tail = insertion.tail + "\n"
         self._indent = insertion.indent
         self._is_inline = bool(insertion.line_head.strip() or insertion.tail.strip())
-        placeholder = insertion.line_head if self._is_inline else insertion.indent + "pass"
+        # Between brackets no statement may stand: there the lines that were right with nothing must stay right.
+        placeholders = (insertion.line_head,) if self._is_inline else (insertion.indent + "pass", "")
         around = scopes(view, insertion.line, insertion.indent)
         first = around[-1].line - view.first_line if around else index
         end = next((number for number, line in enumerate(below) if line[:1].strip()), len(below))
         self._is_right = False
         for self._above, self._below in ((above, below), (above[first:], below[:end] if around else [])):
-            self._is_right = not view.opening and compiles(self._file(placeholder))
+            self._is_right = not view.opening and any(compiles(self._file(text)) for text in placeholders)
             if self._is_right:
                 return
         self._above, self._below = above, below
-        self._n_errors = count_errors(self._file(placeholder))
+        self._n_errors = count_errors(self._file(placeholders[0]))
 
     def adds_no_error(self, lines: Sequence[str]) -> bool:
         """Whether the lines, put at the place, leave the file no worse."""

@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from lsp_server.instruction import Instruction
 from lsp_server.shaping.asked import Asked
+from lsp_server.shaping.below import SuffixLine
+from lsp_server.shaping.defining import Definitions, Verdict, begins_definition, name_of
 from lsp_server.shaping.indenting import Line
 
 MAX_COMMENT_LINES = 8
+MAX_HELD_LINES = 10
 REPEAT_LINES = 8
 
-_DEFINITION = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
 _LEAVES = re.compile(r"(?:return|raise|break|continue)\b")
 _STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
 _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
-_EXAMPLE = re.compile(
+_EXAMPLE = re.compile(r"#+\s*(?:пример\w?\b|usage|example)", re.IGNORECASE)
+_EXAMPLE_AFTER_DEFINITION = re.compile(
     r"#+\s*(?:пример|использовани|тест|проверк|проверяем|вызов|вызываем|пояснени|объяснени|результат|вывод:|ожидаем|"
     r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
     re.IGNORECASE,
 )
-_CALLED = re.compile(r"(?<![.\w])(?:self\.|cls\.)?(\w+)\s*\(")
-_BUILTINS = frozenset(dir(builtins))
+_NAME = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
-
-
-@dataclass(frozen=True)
-class SuffixLine:
-    """A line after the cursor: its columns from the target's indentation, and its text."""
-
-    depth: int
-    text: str
 
 
 class Ender:
     """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did."""
 
     def __init__(
-        self, suffix: Sequence[SuffixLine], known: AbstractSet[str], instruction: Instruction | None, scope: str
+        self,
+        suffix: Sequence[SuffixLine],
+        known: AbstractSet[str],
+        needed: AbstractSet[str],
+        instruction: Instruction | None,
+        scope: str,
     ) -> None:
-        self._known = known
+        self._needed = needed
         self._suffix = suffix
         self._asked = Asked(instruction)
         self._in_function = scope == "function"
         self._is_module = scope == "module"
         self._goes_on = self._in_function and bool(suffix) and suffix[0].depth == 0
         self._pending: list[Line] = []
+        self._held: list[Line] = []
+        self._opens_with_comment = False
         self._seen: list[str] = []
-        self._definitions: list[str] = []
+        self._definitions = Definitions(self._asked, known, is_module=self._is_module)
         self._statement: Line | None = None
-        self._is_decorated = False
         self.reason = ""
 
     @property
@@ -66,14 +64,14 @@ class Ender:
         """The lines to keep now: none while they may still be dropped."""
         if not line.stripped and not line.scan.quote:
             if self._seen:
-                self._pending.append(line)
+                (self._held or self._pending).append(line)
             return []
-        if line.is_free and line.stripped.startswith("#"):
+        if line.is_free and line.stripped.startswith("#") and not self._held:
             return self._comment(line)
         self.reason = self._why_not(line)
         if self.reason:
             return []
-        return self._keep(line)
+        return self._hold(line) if self._held or self._is_to_be_held(line) else self._keep(line)
 
     def settles(self, beginning: str, depth: int) -> str:
         """Why a new statement that begins so, at such a depth, ends the code however it goes on; '' if it may not."""
@@ -81,32 +79,47 @@ class Ender:
             return ""
         if depth < 0:
             return "dedent"
-        if beginning[0] == "#" and self._is_one_step_done:
+        if beginning[0] == "#" and self._is_next_step(beginning):
             return "next step"
-        if self._in_function or not self._definitions or self._asked.calls or self._asked.statements:
-            return ""
-        may_be_definition = beginning[0] in "@adc#" and self._may_define_more()
-        return "" if may_be_definition or beginning[0] == "@" else "example"
+        may_follow = self._in_function or not self._definitions.names or self._definitions.is_decorated
+        return "" if may_follow else self._settles_after_definition(beginning)
 
-    @property
-    def _is_one_step_done(self) -> bool:
-        """Whether one thing was asked for and is there: what comes next stands in the file, or was not asked for."""
-        return bool(self._seen) and self._asked.one_step and (self._goes_on or self._is_module)
+    def _settles_after_definition(self, beginning: str) -> str:
+        if self._held:
+            return "" if self._is_decorator_held else "second definition"
+        may_follow = self._asked.calls or self._asked.statements or self._definitions.may_begin(beginning)
+        return "" if may_follow else "example"
+
+    def _is_next_step(self, comment: str) -> bool:
+        """Whether what was asked for is there, and what a comment begins stands in the file or was not asked for.
+
+        An answer that opens with a comment of its own is told in several of them.
+        """
+        if not self._seen or not self._asked.one_sentence or not (self._goes_on or self._is_module):
+            return False
+        if not self._needed <= set(_NAME.findall("\n".join(self._seen))):
+            return False
+        return (self._asked.one_step and not self._opens_with_comment) or self._asked.is_new_task(comment)
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
             self.reason = "dedent"
-        elif line.depth == 0 and self._seen and _EXAMPLE.match(line.stripped) and not self._asked.calls:
+        elif line.depth == 0 and self._seen and self._begins_example(line.stripped) and not self._asked.calls:
             self.reason = "example"
         elif line.depth == 0 and self._is_suffix(line):
             self.reason = "suffix"
-        elif line.depth == 0 and self._is_one_step_done:
+        elif line.depth == 0 and self._is_next_step(line.stripped):
             self.reason = "next step"  # the model sets itself a task
         elif sum(1 for one in self._pending if one.stripped) >= MAX_COMMENT_LINES:
             self.reason = "comments"
         else:
             self._pending.append(line)
         return []
+
+    def _begins_example(self, comment: str) -> bool:
+        """Whether a comment begins an example. «Проверка…» and «Результат…» name steps too, until a definition ends."""
+        is_after = bool(self._definitions.names) and not self._in_function
+        return (_EXAMPLE_AFTER_DEFINITION if is_after else _EXAMPLE).match(comment) is not None
 
     def _why_not(self, line: Line) -> str:
         if not line.is_free:
@@ -133,41 +146,50 @@ class Ender:
             return "broken"
         if _PRINT.match(text) and self._asked.text and not self._asked.output:
             return "example"
-        return self._why_not_after_definition(text) if self._definitions else ""
+        return self._why_not_after_definition(text) if self._definitions.names else ""
 
     def _why_not_after_definition(self, text: str) -> str:
-        definition = _DEFINITION.match(text)
-        if definition or text.startswith("@"):
-            is_asked = definition is None or self._allows(definition[1])
-            may_follow = self._continues_property(text) or (self._may_define_more() and is_asked)
-            return "" if may_follow or self._is_decorated else "second definition"
+        if self._held and not self._is_decorator_held:
+            return "second definition"
+        if begins_definition(text):
+            return "second definition" if self._definitions.judge(text) is Verdict.UNASKED else ""
         if self._asked.calls or (self._asked.output and self._asked.statements):
             return ""
         call = _CALL.match(text)
-        is_example = call is not None and call[1] in self._definitions
+        is_example = call is not None and call[1] in self._definitions.names
         return "" if self._asked.statements and not is_example else "example"
 
-    def _allows(self, name: str) -> bool:
-        """Whether a definition by a name may follow: operators come in groups, like `__eq__` and `__hash__`."""
-        if self._definitions[-1].startswith("__"):
-            return self._asked.several or name.startswith("__") or name in self._missing()
-        return self._allows_all() or name in self._missing()
+    def _is_to_be_held(self, line: Line) -> bool:
+        is_next = line.is_free and line.depth == 0 and bool(self._definitions.names) and not self._in_function
+        if not is_next or not begins_definition(line.stripped):
+            return False
+        return self._definitions.judge(line.stripped) is Verdict.HELD
 
-    def _allows_all(self) -> bool:
-        """Whether any definition may follow: several were asked for, or the last was a helper."""
-        return self._asked.several or self._definitions[-1].startswith("_")
+    def _hold(self, line: Line) -> list[Line]:
+        """A line of a definition that is kept where its name, or its use of what is there, shows that it is wanted."""
+        is_wanted = not line.stripped.startswith("@") and (
+            (line.is_free and line.depth == 0 and not self._is_to_be_held(line)) or self._definitions.helps(line)
+        )
+        self._held += [*self._pending, line]
+        self._pending = []
+        if is_wanted:
+            held, self._held = self._held, []
+            return [kept for one in held for kept in self._keep_or_wait(one)]
+        if sum(1 for one in self._held if one.stripped) >= MAX_HELD_LINES:
+            self.reason = "second definition"
+        return []
 
-    def _may_define_more(self) -> bool:
-        """Whether another definition may follow, or one by a name that was asked for and is still missing."""
-        return self._allows_all() or bool(self._missing())
+    @property
+    def _is_decorator_held(self) -> bool:
+        base = [one for one in self._held if one.is_free and one.depth == 0 and one.stripped]
+        return bool(base) and base[-1].stripped.startswith("@")
 
-    def _missing(self) -> frozenset[str]:
-        """Names that were asked for, or that the code kept so far calls, and that nothing defines."""
-        called = frozenset(name for text in self._seen for name in _CALLED.findall(text)) - self._known - _BUILTINS
-        return (self._asked.names | called).difference(self._definitions)
-
-    def _continues_property(self, text: str) -> bool:
-        return text.startswith("@") and text[1:].split(".", maxsplit=1)[0] in self._definitions
+    def _keep_or_wait(self, line: Line) -> list[Line]:
+        is_code = line.stripped and not (line.is_free and line.stripped.startswith("#"))
+        if is_code:
+            return self._keep(line)
+        self._pending.append(line)
+        return []
 
     def _is_suffix(self, line: Line) -> bool:
         for index, after in enumerate(self._suffix):
@@ -176,8 +198,7 @@ class Ender:
                 continue
             if after.text == line.stripped:
                 return True
-            mine, theirs = _DEFINITION.match(line.stripped), _DEFINITION.match(after.text)
-            if mine and theirs and mine[1] == theirs[1]:
+            if name_of(line.stripped) and name_of(line.stripped) == name_of(after.text):
                 return True
         return False
 
@@ -194,14 +215,12 @@ class Ender:
         return False
 
     def _keep(self, line: Line) -> list[Line]:
+        self._opens_with_comment = self._opens_with_comment or (bool(self._pending) and not self._seen)
         kept, self._pending = [*self._pending, line], []
         self._seen.append(line.stripped)
         if line.is_free:
             self._statement = line
-            self._is_decorated = line.depth == 0 and line.stripped.startswith("@")
-        definition = _DEFINITION.match(line.stripped) if line.is_free and line.depth == 0 else None
-        if definition:
-            self._definitions.append(definition[1])
+        self._definitions.keep(line)
         if self._in_function and line.scan_after.is_free and self._leaves():
             self.reason = "end"
         return kept

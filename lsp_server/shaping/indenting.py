@@ -39,6 +39,7 @@ class Indenter:
         self._tab = tab_columns(unit)
         self._target = columns(indent, self._tab)
         self._is_docstring = False
+        self._step = 0
         self.base: int | None = None
         self._first: tuple[str, Scan, Scan] | None = None
         self._blanks: list[tuple[str, Scan, Scan]] = []
@@ -91,6 +92,8 @@ class Indenter:
         depth = columns(line, self._tab) - self.base
         if not line.strip():
             return Line("", depth, before.is_free, before, after)
+        if before.is_free and depth > 0:
+            self._step = self._step or depth
         if depth >= 0:
             text = self._indent + self._steps(depth) + line.lstrip(" \t\f")
         else:
@@ -107,7 +110,8 @@ class Indenter:
 
     def _steps(self, depth: int) -> str:
         if self._unit == "\t":
-            return "\t" * (depth // ANSWER_UNIT) + " " * (depth % ANSWER_UNIT)
+            step = self._step or ANSWER_UNIT  # the answer's own: its first deeper line is one step in
+            return "\t" * (depth // step) + " " * (depth % step)
         return " " * depth
 
 

@@ -2,7 +2,7 @@
 
 A chat model likes to repeat what stands above the cursor before it writes what was asked. The repeated lines are
 followed along the file's lines; the first line that continues them, in the scope of the cursor, is where the answer
-begins.
+begins. New imports above a repeated function are held back until it is clear that it is one, and go into its body.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from lsp_server.instruction import Instruction
 from lsp_server.shaping.indenting import ANSWER_UNIT, columns
 from lsp_server.shaping.scan import Scan
-from lsp_server.syntax import Scope
+from lsp_server.syntax import Scope, indent_of
 
 LOOK_AHEAD = 60
 MIN_REPEATED = 6
@@ -25,6 +25,10 @@ _HEADER = re.compile(r"\s*(?:async\s+)?(?:def|class)\s+(\w+)")
 _IMPORT = re.compile(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\b)")
 _PLACEHOLDER = re.compile(r"#\s*(?:<.*>|\.\.\.|…|(?:your|ваш) (?:code|код).*)\s*$", re.IGNORECASE)
 _PARAMETERS = re.compile(r"\((.*)\)")
+
+
+Piece = tuple[str, Scan, Scan]
+"""A line of the answer, and the state of the code before and after it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Above:
 
 
 class Placer:
-    """Decides line by line whether a line of the answer belongs at the cursor (True) or repeats the file (False)."""
+    """Decides line by line what of the answer belongs at the cursor, and what only repeats the file."""
 
     def __init__(
         self, above: Sequence[Above], around: Sequence[Scope], instruction: Instruction | None, indent: str, tab: int
@@ -56,11 +60,44 @@ class Placer:
         self._is_following = False
         self._is_placed = False
         self._docstring_echo = False
+        self._imports: list[Piece] = []
         self._headers: list[tuple[int, int | None]] = []
         self._unit = 0
 
-    def take(self, line: str, before: Scan, after: Scan) -> bool:
-        """Whether a line of code belongs at the cursor."""
+    def take(self, line: str, before: Scan, after: Scan) -> list[Piece]:
+        """What belongs at the cursor, now that a line of code has come."""
+        if self._is_new_import(line, before):
+            self._imports.append((line, before, after))
+            return []
+        if not self._belongs(line, before, after):
+            return []
+        return [*self._placed_imports(line), (line, before, after)]
+
+    def flush(self) -> list[Piece]:
+        """What is held back, at the end of the answer."""
+        imports, self._imports = self._imports, []
+        return imports
+
+    def _is_new_import(self, line: str, before: Scan) -> bool:
+        """Whether a line may belong above a function that is repeated next, and to the file's imports with it."""
+        if self._is_placed or not self._around:
+            return False
+        if not before.is_free:
+            return bool(self._imports) and not self._imports[-1][2].is_free
+        is_of_body = self._is_following and columns(line, self._tab) > 0
+        return not is_of_body and _IMPORT.match(line) is not None and line.strip() not in self._texts
+
+    def _placed_imports(self, first: str) -> list[Piece]:
+        """The new imports, first in a repeated function's body; in a class's body its methods would not see them."""
+        imports = self.flush()
+        if not imports or not self._is_following:
+            return imports
+        if self._around[0].kind == "class":
+            return []
+        own, body = indent_of(imports[0][0]), indent_of(first)
+        return [(body + line.removeprefix(own), before, after) for line, before, after in imports]
+
+    def _belongs(self, line: str, before: Scan, after: Scan) -> bool:
         if self._is_placed:
             return True
         if self._docstring_echo:

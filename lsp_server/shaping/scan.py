@@ -30,9 +30,15 @@ class Scan:
         """What of a line is code: its strings and comments left out."""
         return self._walk(line)[1]
 
-    def _walk(self, line: str) -> tuple[Scan, str]:
-        quote, depth, position = self.quote, self.depth, 0
+    def is_in_string(self, line: str, position: int) -> bool:
+        """Whether a place of a line is inside a string that is not left open by a broken line."""
+        return any(start <= position < end for start, end in self._walk(line)[2])
+
+    def _walk(self, line: str) -> tuple[Scan, str, list[tuple[int, int]]]:
+        """The state after a line, its code, and where its strings are."""
+        quote, depth, position, opened = self.quote, self.depth, 0, 0
         code: list[str] = []
+        strings: list[tuple[int, int]] = []
         while position < len(line):
             match = (_CLOSING[quote] if quote else _OPENING).search(line, position)
             if match is None:
@@ -40,13 +46,15 @@ class Scan:
                 break
             mark = match[0]
             if quote:
-                quote = "" if mark == quote else quote
+                if mark == quote:
+                    quote = ""
+                    strings.append((opened, match.end()))
             else:
                 code.append(line[position : match.start()])
                 if mark == "#":
-                    return Scan("", depth), "".join(code)
+                    return Scan("", depth), "".join(code), strings
                 if mark[0] in "\"'":
-                    quote = mark
+                    quote, opened = mark, match.start()
                     code.append('""')
                 else:
                     depth = max(0, depth + (1 if mark in "([{" else -1))
@@ -55,4 +63,6 @@ class Scan:
         ends_open = (len(line) - len(line.rstrip("\\"))) % 2 == 1
         if len(quote) == 1 and not ends_open:
             quote = ""  # a short string ends with its line: it is broken, and what follows is code again
-        return Scan(quote, depth, ends_open and not quote), "".join(code)
+        if quote:
+            strings.append((opened, len(line)))
+        return Scan(quote, depth, ends_open and not quote), "".join(code), strings

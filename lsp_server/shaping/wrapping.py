@@ -6,6 +6,7 @@ import re
 from enum import Enum
 
 from lsp_server.shaping.scan import Scan
+from lsp_server.syntax import Window, count_errors, identifiers, is_statement
 
 _FENCE = re.compile(r"\s*(?:```+|~~~+)\s*([\w+#.-]*)\s*$")
 _FENCE_BEGIN = re.compile(r"\s*```")
@@ -74,14 +75,24 @@ class Unwrapper:
 
     def _is_prose(self, line: str, scan: Scan) -> bool:
         code = scan.code(line)
-        if _CYRILLIC.search(code):
+        if _CYRILLIC.search(code) and not _has_russian_strings_only(line):
             return not self._allow_cyrillic_names or bool(_TWO_WORDS.search(code))
         if not scan.is_free:
             return False
-        return bool(_ENGLISH_PROSE.match(line) or _MARKDOWN.match(line))
+        return bool(_ENGLISH_PROSE.match(line) or _MARKDOWN.match(line)) and not is_statement(line.strip())
+
+
+def _has_russian_strings_only(line: str) -> bool:
+    """Whether a line is Python, its names not Russian: strings within an f-string may have its own quotes."""
+    text = line.strip()
+    if count_errors(text + "\n"):
+        return False
+    view = Window(0, [text])
+    return not any(_CYRILLIC.search((node.text or b"").decode()) for node in identifiers(view, 0, 1))
 
 
 def cut_special(line: str, scan: Scan) -> tuple[str, bool]:
     """A line up to the first special token of a model that came as text, and whether there was one."""
-    match = None if scan.quote else _SPECIAL.search(line)
+    found = _SPECIAL.finditer(line)
+    match = next((one for one in found if not scan.is_in_string(line, one.start())), None)
     return (line[: match.start()], True) if match else (line, False)

@@ -142,3 +142,11 @@ async def test_earlier_cells_come_first_and_the_last_ones_win() -> None:
 async def test_place_past_the_end_of_the_file() -> None:
     seen = await context.build(Source("f", []), instruction.insertion_at(Source("f", []), Place(0, 0)), None, Budget())
     assert (seen.prefix, seen.suffix) == ("", "")
+
+
+async def test_a_long_rest_of_the_line_is_cut() -> None:
+    source = Source("f", ["x = (" + "1, " * 50_000 + ")\n", "print(x)\n"])
+    seen = await context.build(source, instruction.insertion_at(source, Place(0, 5)), words, Budget(100, 60))
+    assert source.line(0)[5:].startswith(seen.tail)
+    assert 0 < len(seen.tail) <= context.TAIL_CHARS
+    assert seen.n_suffix_tokens == len(await words(seen.tail)) + len(await words(seen.suffix))

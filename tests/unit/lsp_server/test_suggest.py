@@ -76,6 +76,14 @@ async def test_automatic_questions_without_an_instruction_have_no_plan(served: S
     assert await make_plan(served, question("x = 1\n\n", 1, 0)) is not None
 
 
+async def test_inside_a_line_the_model_sees_both_its_sides(served: Served) -> None:
+    text = "def f(n):\n    print(nu, sep='')\n    return n\n"
+    served = replace(served, formats={**served.formats, "fim": "qwen-fim"})
+    plan = await make_plan(served, question(text, 1, 12))
+    assert plan is not None
+    assert "<|fim_prefix|>def f(n):\n    print(nu<|fim_suffix|>, sep='')\n    return n\n" in plan.prompt.text
+
+
 async def test_the_token_limit_leaves_whole_lines(served: Served) -> None:
     plan = await make_plan(served, question(max_tokens=8))
     assert plan is not None

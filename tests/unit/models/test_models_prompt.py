@@ -64,6 +64,26 @@ def test_prompt_ends_with_the_file_and_all_but_the_last_of_its_indentation(name:
     assert prompt.answer_head == indent[:-1]
 
 
+@pytest.mark.parametrize("name", ENDS_IN_FILE)
+@pytest.mark.parametrize(
+    ("typed", "head"), [("    x = su", "    x = su"), ("    f(", "    f("), ("    x = ", "    x =")]
+)
+def test_what_is_typed_of_a_line_stays_whole(name: str, typed: str, head: str) -> None:
+    prompt = render_code(name, replace(REQUEST, indent=typed))
+    assert prompt.text.endswith(REQUEST.prefix + head)
+    assert prompt.answer_head == head
+
+
+@pytest.mark.parametrize("suffix", ["", "    return n\n"])
+@pytest.mark.parametrize("name", ["qwen-fim", "chatml", "zephyr", "chatml-prefill", "zephyr-prefill"])
+def test_the_rest_of_the_line_comes_before_the_suffix(name: str, suffix: str) -> None:
+    request = replace(REQUEST, indent="    print(n ", suffix=suffix, tail=", sep='')")
+    rest = ", sep='')\n" + suffix
+    assert rest in render_code(name, request).text
+    fim = [segment.text for segment in render_code("qwen-fim", request).segments]
+    assert fim[3] == rest
+
+
 def test_fim_puts_the_end_of_the_line_before_the_suffix() -> None:
     texts = [segment.text for segment in render_code("qwen-fim", REQUEST).segments]
     assert texts[1] == REQUEST.prefix + "   "

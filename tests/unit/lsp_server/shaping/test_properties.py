@@ -41,6 +41,12 @@ LINES = st.sampled_from(
         "import os",
         "from typing import Any",
         "@cached",
+        "@property",
+        "@x.setter",
+        "@overload",
+        "def x(self): ...",
+        "def g(n):",
+        "    return f(n)",
         "else:",
         "    pass",
         "сумма = 1",
@@ -54,7 +60,8 @@ LINES = st.sampled_from(
 )
 LINE = st.one_of(LINES, LINES, LINES, st.text(max_size=12))
 INDENT = st.sampled_from(["", "    ", "\t", "        "])
-ASKING = st.builds(lambda indent: [indent + "# посчитай сумму xs", indent], INDENT)
+TASK = st.sampled_from(["# посчитай сумму xs", "# функция суммы", "# прочитать файл, разобрать json и отсортировать"])
+ASKING = st.builds(lambda indent, task: [indent + task, indent], INDENT, TASK)
 ANSWERS = st.lists(LINE, max_size=14).map("\n".join)
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lsp_server import instruction
-from lsp_server.shaping import Shaper, Suggestion
+from lsp_server.shaping import Shaper
+from lsp_server.shaping.scan import Scan
+from lsp_server.shaping.wrapping import Unwrapper, Verdict
 
 from ..places import at_cursor
+from .answers import shape
 
 SUM = "def total(xs):\n    # посчитай сумму чётных\n    ‸\n    return result\n"
 ADD = "import os\n\n\n# функция add, которая складывает два числа\n‸\n"
@@ -27,18 +30,6 @@ PUSH = (
     "        self.items.append(item)"
 )
 DOCSTRING = 'def mean(xs):\n    """Среднее арифметическое, для пустого списка 0."""\n    ‸\n'
-
-
-def shape(text: str, answer: str, head: str = "", newline: str = "\n", truncated: bool = False) -> Suggestion:
-    source, cursor = at_cursor(text, newline)
-    found = instruction.find(source, cursor, automatic=False)
-    insertion = found.place if found else instruction.insertion_at(source, cursor)
-    shaper = Shaper(source, insertion, found, head)
-    for char in answer:
-        if shaper.done:
-            break
-        shaper.feed(char)
-    return shaper.finish(truncated=truncated)
 
 
 RESULT = "    result = 0\n    for x in xs:\n        if x % 2 == 0:\n            result += x"
@@ -132,6 +123,31 @@ CASES = {
         "",
         "    return sum(xs) / len(xs) if xs else 0",
     ),
+    "function rewritten below a new import": (
+        DOCSTRING,
+        "```python\nimport statistics\n\ndef mean(xs):\n    return statistics.mean(xs)\n```",
+        "",
+        "    import statistics\n    return statistics.mean(xs)",
+    ),
+    "function rewritten below a known import and a new one": (
+        "import os\n\n\n" + DOCSTRING,
+        "import os\nfrom statistics import (\n    fmean,\n)\n\ndef mean(xs):\n    return fmean(xs)\n",
+        "",
+        "    from statistics import (\n        fmean,\n    )\n    return fmean(xs)",
+    ),
+    "class rewritten below a new import": (
+        STACK,
+        f"import abc\n\nclass Stack:\n    limit = 10\n\n{PUSH}\n",
+        "",
+        PUSH,
+    ),
+    "new import in a body": (
+        DOCSTRING,
+        "import statistics\nreturn statistics.mean(xs)\n",
+        "",
+        "    import statistics\n    return statistics.mean(xs)",
+    ),
+    "nothing but a new import": (DOCSTRING, "import statistics", "", "    import statistics"),
     "decorator keeps its inner function": (
         "import time\n\n\ndef timed(func):\n    # обёртка, которая печатает время\n    ‸\n",
         "    def wrapper(*args):\n        print(1)\n        return func(*args)\n    return wrapper\n\n\ntimed(1)\n",
@@ -143,6 +159,25 @@ CASES = {
         "    s = 0\n    for x in xs:\n        s += x\n    return s\n",
         "",
         "\ts = 0\n\tfor x in xs:\n\t\ts += x\n\treturn s",
+    ),
+    "tabs, and an answer in steps of two": (
+        "class A:\n\tdef f(self):\n\t\tpass\n\n\t# метод g, который печатает чётные\n\t‸\n",
+        "  def g(self):\n    for x in self.items:\n      if x % 2 == 0:\n        print(x)\n",
+        "",
+        "\tdef g(self):\n\t\tfor x in self.items:\n\t\t\tif x % 2 == 0:\n\t\t\t\tprint(x)",
+    ),
+    "special tokens in a string stay": (
+        "# функция turn(role, text) для chatml\n‸\n",
+        'def turn(role, text):\n    return f"<|im_start|>{role}\\n{text}<|im_end|>"<|endoftext|>\n',
+        "",
+        'def turn(role, text):\n    return f"<|im_start|>{role}\\n{text}<|im_end|>"',
+    ),
+    "special token after an open quote": (SUM, '    result = 1\n    text = "<|endoftext|>\n', "", "    result = 1"),
+    "words of prose as names": (
+        "import numpy as np\n# построить сетку координат\n‸\n",
+        "I, J = np.meshgrid(range(3), range(4))\n",
+        "",
+        "I, J = np.meshgrid(range(3), range(4))",
     ),
     "fence in a string stays": (
         "# функция fenced(code): код в ограде Markdown\n‸\n",
@@ -184,6 +219,24 @@ CASES = {
         "",
         "def add(a, b):\n    return a + b\n\ndef sub(a, b):\n    return a - b",
     ),
+    "entries of a dict": (
+        "CONFIG = {\n    'a': 1,\n    # добавить настройки базы: хост и порт\n    ‸\n}\n",
+        "    'host': 'localhost',\n    'port': 5432,\n}\n",
+        "",
+        "    'host': 'localhost',\n    'port': 5432,",
+    ),
+    "links of a chain": (
+        "df = (\n    df\n    # отфильтровать взрослых и отсортировать по имени\n    ‸\n)\n",
+        "    .query('age >= 18')\n    .sort_values('name')\n)\n",
+        "",
+        "    .query('age >= 18')\n    .sort_values('name')",
+    ),
+    "statements between brackets": (
+        "CONFIG = {\n    'a': 1,\n    # добавить настройки базы: хост и порт\n    ‸\n}\n",
+        "    host = 'localhost'\n",
+        "",
+        "",
+    ),
     "inside a line": ("def f(xs):\n    return ‸\n", "sum(xs)\n\ndef g(): pass\n", "    return ", "    return sum(xs)"),
     "inside a line, its head repeated": ("def f(xs):\n    return ‸\n", "return sum(xs)\n", "", "    return sum(xs)"),
     "nothing but chatter": (SUM, "Конечно! Я помогу вам.\n", "", ""),
@@ -196,6 +249,37 @@ CASES = {
 def test_answer_is_shaped(name: str) -> None:
     text, answer, head, expected = CASES[name]
     assert shape(text, answer, head).text == expected
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "выводим сумму и среднее списка",
+        "выводить сумму списка",
+        "вывожу сумму списка",
+        "скрипт выводит сумму списка",
+        "сообщи пользователю сумму",
+        "выдай сумму списка",
+        "сумму списка на консоль",
+        "спроси имя и поприветствуй пользователя",
+        "продемонстрируй сумму списка",
+    ],
+)
+def test_output_is_asked_for_in_many_words(task: str) -> None:
+    said = "total = sum(items)\nprint(total)\n"
+    assert shape(f"items = [1, 2]\n# {task}\n‸\n", said).text == said.rstrip("\n")
+
+
+def test_quotes_in_an_f_string_are_no_prose() -> None:
+    unwrapper = Unwrapper(allow_cyrillic_names=False)
+    assert unwrapper.take('print(f"{row["имя"]}")', Scan()) is Verdict.CODE
+    assert unwrapper.take("row[имя]", Scan()) is Verdict.STOP
+    assert Unwrapper(allow_cyrillic_names=False).take("Вот, код", Scan()) is Verdict.SKIP
+
+
+def test_a_message_that_is_made_is_not_printed() -> None:
+    said = "text = 'ошибка'\nprint(text)\n"
+    assert shape("# составить сообщение об ошибке\n‸\n", said).text == "text = 'ошибка'"
 
 
 @pytest.mark.parametrize(

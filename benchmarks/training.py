@@ -5,7 +5,7 @@
 
 Steps of all are taken in turn in one process, so that whatever else the machine does hits each; the ratio of
 loss-bearing tokens per second is what counts. Plain TRL gets the best of three batchings: one row at a time, the whole
-step as one padded batch, and its own packing as ours is packed. Gradient checkpointing is off for all.
+step as one padded batch, and its own packing as ours is packed. Gradient checkpointing is off for all, products are in fp32.
 
 With `--threads 1` CPU time is measured instead of the clock's, so that a busy machine can be measured on too.
 """
@@ -43,7 +43,7 @@ class Contestant:
         self, name: str, kind: type[SFTTrainer], run: Run, model: Any, rows: Sequence[dict[str, Any]], **train: Any
     ) -> None:
         self.name = name
-        recipe = replace(run.recipe, train=replace(run.recipe.train, accumulate=1, **train))
+        recipe = replace(run.recipe, train=replace(run.recipe.train, accumulate=1, fast_products=False, **train))
         examples = dataset_of(list(rows))
         self.trainer = kind(
             model=model,

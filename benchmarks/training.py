@@ -5,7 +5,8 @@
 
 Steps of all are taken in turn in one process, so that whatever else the machine does hits each; the ratio of
 loss-bearing tokens per second is what counts. Plain TRL gets the best of three batchings: one row at a time, the whole
-step as one padded batch, and its own packing as ours is packed. Gradient checkpointing is off for all, products are in fp32.
+step as one padded batch, and its own packing as ours is packed. Gradient checkpointing is off for all, and
+products are in fp32.
 
 With `--threads 1` CPU time is measured instead of the clock's, so that a busy machine can be measured on too.
 """

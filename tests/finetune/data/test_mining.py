@@ -151,3 +151,27 @@ def test_licences_are_read_from_metadata(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").unlink()
     (tmp_path / "a-1.dist-info" / "METADATA").write_text("Name: a\nLicense-Expression: MIT\n", encoding="utf-8")
     assert licence_of(tmp_path) == "MIT"
+
+
+def test_files_in_dist_info_say_what_metadata_do_not(tmp_path: Path) -> None:
+    (tmp_path / "a-1.dist-info" / "licenses").mkdir(parents=True)
+    (tmp_path / "a-1.dist-info" / "METADATA").write_text("Name: a\nLicense-File: LICENSE\n", encoding="utf-8")
+    (tmp_path / "a-1.dist-info" / "licenses" / "LICENSE").write_text("Permission is hereby granted, free of charge")
+    assert licence_of(tmp_path) == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "licence"),
+    [
+        ("License-Expression: LGPL-3.0-only", "LGPL-3.0-only"),
+        ("License: GPL3\nClassifier: License :: OSI Approved :: GNU General Public License v3 (GPLv3)", "GPL-3.0"),
+        ("License: GPL\nClassifier: License :: OSI Approved :: GNU General Public License v2 (GPLv2)", "GPL-2.0"),
+        ("License: GPL3\nClassifier: License :: OSI Approved :: GNU General Public License (GPL)", "GPL-3.0"),
+        ("License: BSD\nClassifier: License :: Other/Proprietary License", "BSD; classifier: Other/Proprietary"),
+        ("License: BSD 3-Clause\nClassifier: License :: OSI Approved :: BSD License", "BSD"),
+        ("License: MIT\nClassifier: License :: OSI Approved", "MIT"),
+    ],
+)
+def test_versions_and_contradictions_of_licences_are_shown(tmp_path: Path, metadata: str, licence: str) -> None:
+    (tmp_path / "PKG-INFO").write_text(f"Name: a\n{metadata}\n", encoding="utf-8")
+    assert licence_of(tmp_path) == licence

@@ -7,18 +7,18 @@ import io
 import re
 import tokenize
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from finetune.data.filters import is_russian
-from finetune.data.mining.words import asks
+from finetune.data.mining.stubs import is_trivial
+from finetune.data.mining.window import File, first_line
+from finetune.data.mining.words import asks, begins_with_action, is_of_parameters, is_said_in_russian, summary
 
-PREFIX_CHARS = 4_000
-SUFFIX_LINES = 16
-SUFFIX_CHARS = 600
 MOST_LINES = 40
+LINE_CHARS = 200
 _INSTRUCTION_CHARS = (8, 600)
-_TOP_LEVEL = re.compile(r"(?:async\s+def|def|class|@)\s*\w")
+_COMPOUND = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
 
 
 @dataclass(frozen=True)
@@ -34,45 +34,77 @@ class Pair:
     indent: str
 
 
-def pairs_in(text: str) -> Iterator[Pair]:
-    """All pairs of one file's text; none where it is no Python."""
+def pairs_in(text: str, dropped: Counter[str]) -> Iterator[Pair]:
+    """All pairs of one file's text. `dropped` counts the candidates that are none, by reason."""
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     try:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        dropped["file does not parse"] += 1
         return
-    lines = text.split("\n")
-    yield from _from_docstrings(tree, lines)
-    yield from _from_comments(tree, text, lines)
+    file = File(tree, text.split("\n"))
+    for found in (*_from_docstrings(file), *_from_comments(file, text)):
+        if isinstance(found, Pair):
+            yield found
+        else:
+            dropped[found] += 1
 
 
-def _from_docstrings(tree: ast.Module, lines: Sequence[str]) -> Iterator[Pair]:
-    for node in ast.walk(tree):
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or len(node.body) < 2:
-            continue
-        said = ast.get_docstring(node)
-        first, rest = node.body[0], node.body[1:]
-        if said is None or _is_trivial(rest) or first.end_lineno is None:
-            continue
-        instruction = said if len(said) <= _INSTRUCTION_CHARS[1] else said.split("\n\n")[0]
-        # A docstring describes; whatever it says is what its function is to do.
-        if _is_usable(instruction):
-            yield from _pair("docstring", instruction, lines, first.end_lineno, _end(rest))
+def _from_docstrings(file: File) -> Iterator[Pair | str]:
+    for node in ast.walk(file.tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            said = ast.get_docstring(node)
+            if said is not None:
+                yield _from_docstring(file, node, said)
 
 
-def _from_comments(tree: ast.Module, text: str, lines: Sequence[str]) -> Iterator[Pair]:
-    starts = {(node.lineno, node.col_offset): (node, block, place) for block in _blocks(tree)
+def _from_docstring(file: File, node: ast.FunctionDef | ast.AsyncFunctionDef, said: str) -> Pair | str:
+    """The pair of a docstring, or the reason why it is none: whatever it says is what its function is to do."""
+    instruction = said if len(said) <= _INSTRUCTION_CHARS[1] else summary(said)
+    rest = node.body[1:]
+    if is_of_parameters(said):
+        return "only parameters"
+    if refused := _refused(instruction):
+        return refused
+    if is_trivial(rest):
+        return "a stub"
+    if _is_property(node) and not begins_with_action(said):
+        return "names a value"
+    return _pair("docstring", instruction, file, node.body[0].end_lineno or 0, _end(rest))
+
+
+def _from_comments(file: File, text: str) -> Iterator[Pair | str]:
+    starts = {(node.lineno, node.col_offset): (block, place) for block in _blocks(file.tree)
               for place, node in enumerate(block)}  # fmt: skip
-    for last, said in _comments(text, lines):
-        line = lines[last]  # the line below the comment
+    for last, said in _comments(text, file.lines):
+        line = file.lines[last]  # the line below the comment
         found = starts.get((last + 1, len(line) - len(line.lstrip())))
-        if found is None or not _is_usable(said) or not asks(said):
-            continue
-        _, block, place = found
-        chosen = _paragraph(block[place:], lines)
-        if not _is_trivial(chosen):
-            yield from _pair("comment", said, lines, last, _end(chosen))
+        yield _refused(said) or _from_comment(file, last, said, found)
+
+
+def _from_comment(file: File, last: int, said: str, found: tuple[list[ast.stmt], int] | None) -> Pair | str:
+    if not asks(said):
+        return "asks for nothing"
+    if found is None:
+        return "no code under it"
+    block, place = found
+    chosen = _paragraph(block[place:], file.lines)
+    return "a stub" if is_trivial(chosen) else _pair("comment", said, file, last, _end(chosen))
+
+
+def _refused(said: str) -> str | None:
+    """Why words are no instruction, or None."""
+    least, most = _INSTRUCTION_CHARS
+    if not is_said_in_russian(said):
+        return "not Russian"
+    if len(said) < least or len(said.split()) < 2:
+        return "too short"
+    return "too long" if len(said) > most else None
+
+
+def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(ast.unparse(one).endswith("property") for one in node.decorator_list)
 
 
 def _comments(text: str, lines: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -108,83 +140,30 @@ def _paragraph(block: Sequence[ast.stmt], lines: Sequence[str]) -> list[ast.stmt
     chosen = [block[0]]
     for node in block[1:]:
         before = chosen[-1]
-        between = lines[(before.end_lineno or 0) : _start(node) - 1]
+        between = lines[(before.end_lineno or 0) : first_line(node) - 1]
         if between or isinstance(before, _COMPOUND) or isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             break
         chosen.append(node)
     return chosen
 
 
-_COMPOUND = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
-
-
-def _start(node: ast.stmt) -> int:
-    decorators: Sequence[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(one.lineno for one in decorators)])
-
-
 def _end(nodes: Sequence[ast.stmt]) -> int:
     return nodes[-1].end_lineno or nodes[-1].lineno
 
 
-def _pair(kind: str, said: str, lines: Sequence[str], first: int, end: int) -> Iterator[Pair]:
+def _pair(kind: str, said: str, file: File, first: int, end: int) -> Pair | str:
     """The pair whose code is lines `first`…`end` (from 0, exclusive), if it has a fair size."""
-    while first < end and not lines[first].strip():
+    while first < end and not file.lines[first].strip():
         first += 1
-    code = lines[first:end]
-    if not code or len(code) > MOST_LINES or any(len(one) > 200 for one in code):
-        return
-    suffix = _suffix(lines, end)
-    prefix = _prefix(lines, first)
-    if prefix is not None:
-        yield Pair(kind, first + 1, said, prefix, "\n".join(code) + "\n", suffix, _indent(code[0]))
-
-
-def _prefix(lines: Sequence[str], end: int) -> str | None:
-    """The file above, from its begin or from a definition that is near enough."""
-    text = "".join(line + "\n" for line in lines[:end])
-    if len(text) <= PREFIX_CHARS:
-        return text
-    size = 0
-    best = None
-    for number in range(end - 1, -1, -1):
-        size += len(lines[number]) + 1
-        if size > PREFIX_CHARS:
-            break
-        if _TOP_LEVEL.match(lines[number]):
-            best = number
-    return None if best is None else "".join(line + "\n" for line in lines[best:end])
-
-
-def _suffix(lines: Sequence[str], end: int) -> str:
-    kept: list[str] = []
-    for line in lines[end : end + SUFFIX_LINES]:
-        if sum(map(len, kept)) + len(line) > SUFFIX_CHARS:
-            break
-        kept.append(line)
-    while kept and not kept[-1].strip():
-        kept.pop()
-    return "".join(line + "\n" for line in kept)
-
-
-def _is_usable(said: str) -> bool:
-    least, most = _INSTRUCTION_CHARS
-    return least <= len(said) <= most and len(said.split()) >= 2 and is_russian(said)
-
-
-def _is_trivial(body: Sequence[ast.stmt]) -> bool:
-    """Nothing to learn: `pass`, `...`, a lone `raise NotImplementedError`, a bare import, a constant and its value."""
-    if len(body) > 1:
-        return all(isinstance(one, (ast.Import, ast.ImportFrom)) for one in body)
-    (one,) = body
-    if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
-        return True
-    if isinstance(one, (ast.Assign, ast.AnnAssign)):
-        value = ast.walk(one.value) if one.value else ()
-        return not any(isinstance(node, (ast.Name, ast.Call)) for node in value)
-    if isinstance(one, ast.Raise) and "NotImplemented" in ast.dump(one):
-        return True
-    return isinstance(one, (ast.Pass, ast.Import, ast.ImportFrom, ast.Continue, ast.Break))
+    code = file.lines[first:end]
+    if len(code) > MOST_LINES or any(len(one) > LINE_CHARS for one in code):
+        return "too long"
+    if not code:
+        return "a stub"  # on the line of its docstring
+    prefix = file.prefix(first)
+    if prefix is None:
+        return "no window"
+    return Pair(kind, first + 1, said, prefix, "\n".join(code) + "\n", file.suffix(end), _indent(code[0]))
 
 
 def _indent(line: str) -> str:

@@ -21,7 +21,11 @@ _EMAIL = re.compile(r"[\w.+-]+@(?!example\.|localhost|test\.)[\w-]+\.[a-z]{2,}",
 _EXAMPLE_EMAIL = re.compile(r"@(?:[\w-]+\.)?(?:example|test|localhost)\b", re.IGNORECASE)
 _DIGITS = re.compile(r"(?:\d\D{0,3}){10}")
 _WORD = re.compile(r"[А-ЯЁ][а-яё]+")
-_PLACEHOLDER = re.compile(r"(?:xxx|\*\*\*|\.\.\.|your|ваш|<|\{|example|changeme|test)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"xxx|\*\*\*|\.\.\.|your|ваш|<|\{|example|changeme|test|^(?:my[-_ ]?)?(?:secret|password|passwd|token|key)$",
+    re.IGNORECASE,
+)
+_TEXT = re.compile(r"[\"'#а-яё]", re.IGNORECASE)
 _NAME_SCORE = 0.4
 
 
@@ -37,15 +41,20 @@ def _private_in_line(line: str) -> str | None:
         return "a secret"
     if any(not _EXAMPLE_EMAIL.search(match[0]) for match in _EMAIL.finditer(line)):
         return "an e-mail address"
-    if _DIGITS.search(line) and any(
-        match.number.country_code == _RUSSIA or match.raw_string.startswith("+")
-        for match in phonenumbers.PhoneNumberMatcher(line, "RU")
-    ):
+    if _DIGITS.search(line) and _has_telephone_number(line):
         return "a telephone number"
     return "a person's name" if _has_name(line) else None
 
 
 _RUSSIA = 7
+
+
+def _has_telephone_number(line: str) -> bool:
+    return any(
+        (match.number.country_code == _RUSSIA or match.raw_string.startswith("+"))
+        and not (match.raw_string.isdecimal() and not _TEXT.search(line[: match.start]))  # an integer of the code
+        for match in phonenumbers.PhoneNumberMatcher(line, "RU")
+    )
 
 
 def _has_secret(line: str) -> bool:

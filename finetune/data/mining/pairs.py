@@ -75,7 +75,7 @@ def _from_docstring(file: File, node: ast.FunctionDef | ast.AsyncFunctionDef, sa
 
 
 def _from_comments(file: File, text: str) -> Iterator[Pair | str]:
-    starts = {(node.lineno, node.col_offset): (block, place) for block in _blocks(file.tree)
+    starts = {(first_line(node), node.col_offset): (block, place) for block in _blocks(file.tree)
               for place, node in enumerate(block)}  # fmt: skip
     for last, said in _comments(text, file.lines):
         line = file.lines[last]  # the line below the comment

@@ -64,6 +64,12 @@ def test_docstrings_and_comments_become_pairs() -> None:
         assert f"{pair.prefix}{pair.completion}" in CODE
 
 
+def test_decorators_belong_to_the_code_of_a_comment() -> None:
+    code = "# посчитать длину один раз\n@cache\ndef length(path):\n    return path.stat().st_size\n"
+    (pair,) = pairs_in(code, Counter())
+    assert pair.completion == code.partition("\n")[2]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -175,9 +175,7 @@ def _amounts(run: Run) -> tuple[int | None, int, int, str]:
         return None, 0, 0, "on the hub: run the stage `data` to count it"
     rows = [row for source in sources for row in read_rows(source) if isinstance(row, Row)]
     recipe = run.recipe
-    rows = whole_tasks_in_files(
-        rows, recipe.model.prompt_format, recipe.seed, docstrings=recipe.data.learns != "comments"
-    )
+    rows = whole_tasks_in_files(rows, recipe.model.prompt_format, recipe.seed, docstrings=recipe.data.has_docstrings)
     prompt, answer = _bytes(run, rows)
     held_out = run.recipe.data.validation_rows + run.recipe.data.test_rows
     share = max(len(rows) - held_out, 0) / max(len(rows), 1)

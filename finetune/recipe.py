@@ -86,6 +86,11 @@ class DataSection:
     language: Literal["any", "ru"] = "any"
     allow_noncommercial: bool = False
 
+    @property
+    def has_docstrings(self) -> bool:
+        """Whether instructions may be docstrings."""
+        return self.learns != "comments"
+
 
 @dataclass(frozen=True)
 class LoraSection:

@@ -103,7 +103,7 @@ def _losses(made: Selection, run: Run) -> Iterator[str]:
 def _examples(rows: Sequence[Row], recipe: Recipe, tokenizer: Any, dropped: list[Dropped]) -> list[Example]:
     """Rows as token ids; whole tasks are put into files first."""
     tasks = [row for row in rows if row.is_task]
-    edits = expand(tasks, recipe.model.prompt_format, recipe.seed, docstrings=recipe.data.learns != "comments")
+    edits = expand(tasks, recipe.model.prompt_format, recipe.seed, docstrings=recipe.data.has_docstrings)
     made = [_example(row, recipe, tokenizer) for row in (*(row for row in rows if not row.is_task), *edits)]
     dropped += [one for one in made if isinstance(one, Dropped)]
     return [one for one in made if isinstance(one, Example)]

@@ -58,9 +58,9 @@ def _n_tokens(inputs: dict[str, Any]) -> int:
     """How many tokens a batch holds, padding not counted."""
     if "attention_mask" in inputs:
         return int(inputs["attention_mask"].sum())
-    positions = inputs["position_ids"]
-    is_padding = (positions[:, 1:] == 0) & (positions[:, :-1] == 0)
-    return int(positions.numel() - is_padding.sum())
+    # Padding has position 0 throughout, and the last row does not end with its first token.
+    from_the_end = inputs["position_ids"].flip(-1).cumsum(-1)
+    return int((from_the_end > 0).sum())
 
 
 __all__ = ["CompletionTrainer", "SFTConfig", "TrainerCallback"]

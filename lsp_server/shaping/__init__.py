@@ -67,7 +67,8 @@ class Shaper:
         self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
         self._indenter = Indenter(insertion.indent, unit)
         suffix = self._suffix()
-        unbound = needed(suffix) - _names(view, insertion.line)
+        wanted = needed(suffix)
+        unbound = wanted - _names(view, insertion.line) if wanted else wanted
         self._ender = Ender(suffix, names, unbound, instruction, around[0].kind if around else "module")
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None

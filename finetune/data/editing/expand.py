@@ -43,7 +43,7 @@ def expand(rows: Sequence[Row], prompt_format: str, seed: int, *, docstrings: bo
 
     Without `docstrings`, every instruction is a comment.
     """
-    fitting = _fitting(shows_suffix(prompt_format), docstrings=docstrings)
+    fitting = _fitting(suffix=shows_suffix(prompt_format), docstrings=docstrings)
     whole = [_is_whole(row) for row in rows]
     neighbours = _neighbours([row for row, is_whole in zip(rows, whole, strict=True) if is_whole])
     for row, is_whole in zip(rows, whole, strict=True):
@@ -79,7 +79,7 @@ def _is_whole(row: Row) -> bool:
     return parses(row.answer) and parses(row.context)
 
 
-def _fitting(suffix: bool, *, docstrings: bool) -> dict[Kind, list[Place]]:
+def _fitting(*, suffix: bool, docstrings: bool) -> dict[Kind, list[Place]]:
     """The places that a prompt format and a recipe leave, by the kind of code."""
     return {
         kind: [

@@ -144,8 +144,10 @@ def as_written(subject: Subject, around: Around, rng: Random) -> Edit | None:
 
 @dataclass(frozen=True)
 class Place:
-    """A way to ask. `weight` says how often it is taken; `needs_suffix`: the answer depends on the text below;
-    `is_docstring`: the instruction is a docstring, not a comment."""
+    """A way to ask. `weight` says how often it is taken; `needs_suffix`: the answer depends on the text below.
+
+    `is_docstring`: the instruction is a docstring, not a comment.
+    """
 
     make: Callable[[Subject, Around, Random], Edit | None]
     weight: float

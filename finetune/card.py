@@ -116,7 +116,7 @@ def how_made(run: Run, title: str) -> list[str]:
     recipe = run.recipe
     data = _read(run, "data", "summary.json")
     train = _read(run, "train", "summary.json")
-    licences = sorted({source.licence for source in recipe.data.sources})
+    licences = sorted({source.licence for source in recipe.data.learned})
     front = front_matter({"language": ["ru", "en"], "license": recipe.model.licence, "base_model": recipe.model.base})
     rows = read_manifest(run.folder("data"))
     return [

@@ -87,6 +87,11 @@ class DataSection:
     allow_noncommercial: bool = False
 
     @property
+    def learned(self) -> tuple[Source, ...]:
+        """Every set that rows of training come from, replay included."""
+        return (*self.sources, self.replay) if self.replay and self.replay_fraction else self.sources
+
+    @property
     def has_docstrings(self) -> bool:
         """Whether instructions may be docstrings."""
         return self.learns != "comments"

@@ -21,7 +21,7 @@ from finetune.data.editing.expand import expand
 from finetune.data.render import Rendered, Tokens, render, template_hash, tokenize
 from finetune.data.report import write_report
 from finetune.data.rows import Dropped, Row
-from finetune.data.select import Selection, read_all, select
+from finetune.data.select import Selection, replayed, select
 from finetune.data.split import split, within_budget
 from finetune.errors import FinetuneError
 from finetune.messages import DATA_DROPPED, DATA_EMPTY
@@ -128,7 +128,7 @@ def _training(own: list[Example], recipe: Recipe, tokenizer: Any, dropped: list[
     if not data.replay or not data.replay_fraction:
         return within_budget(own, data.budget_tokens)
     own = within_budget(own, round(data.budget_tokens * (1 - data.replay_fraction)))
-    rows = read_all(data.replay, dropped)
+    rows = replayed(data.replay, dropped)
     replay = _examples(rows, recipe, tokenizer, dropped)
     if not replay:
         raise FinetuneError("data-empty", DATA_EMPTY, path=data.replay.path, dropped=len(rows))
@@ -162,7 +162,7 @@ def _summary(recipe: Recipe, parts: dict[str, list[Example]], made: Selection) -
         "places": dict(Counter(example.row.place for example in examples if example.row.place)),
         "formats": dict(Counter(example.rendered.prompt_format for example in examples)),
         "template_hash": template_hash(recipe.model.prompt_format, recipe.model.chat_format),
-        "licences": {source.path: source.licence for source in recipe.data.sources},
+        "licences": {source.path: source.licence for source in recipe.data.learned},
         "read": dict(made.read),
         "dropped": dict(Counter(reason_kind(one.reason) for one in made.dropped)),
     }

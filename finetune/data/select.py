@@ -47,7 +47,7 @@ def select(data: DataSection) -> Selection:
         FinetuneError: `noncommercial`, `data-missing`, `columns-missing`, `data-empty`, `not-json`, `hub-unreachable`.
     """
     made = Selection()
-    for source in data.sources:
+    for source in data.learned:
         warning = licences.check(source, allow_noncommercial=data.allow_noncommercial)
         made.warnings += [warning] if warning else []
     rows: list[Row] = []
@@ -62,6 +62,15 @@ def select(data: DataSection) -> Selection:
         if not any(row.source == source.path for row in made.rows):
             raise FinetuneError("data-empty", DATA_EMPTY, path=source.path, dropped=made.read[source.path])
     return made
+
+
+def replayed(source: Source, dropped: list[Dropped]) -> list[Row]:
+    """Rows that keep what the base knows. They come in any language and are learned as they are, but for leaks.
+
+    Raises:
+        FinetuneError: `data-missing`, `columns-missing`, `not-json`, `hub-unreachable`.
+    """
+    return _without_leaks(read_all(source, dropped), dropped)
 
 
 def read_all(source: Source, dropped: list[Dropped]) -> list[Row]:

@@ -53,15 +53,17 @@ def token_sets(run: Run, model: Gguf) -> Iterator[TokenSet]:
         elif name == "code":
             texts = [f"{row['instruction']}\n{row['answer']}\n" for row in read_split(run, "test")]
             yield _texts("code", texts, model, limit, "instructions and answers alone, without a template")
-        elif name == "wikitext":
-            path = evaluation_file("wikitext")
-            if path:
-                yield _windows("wikitext", path.read_text(encoding="utf-8"), model, limit)
         else:
-            path = evaluation_file("code_alpaca")
-            if path:
-                rows = json.loads(path.read_text(encoding="utf-8"))
-                yield _alpaca(name, rows, model, limit)
+            yield from general_set(name, model, limit)
+
+
+def general_set(name: str, model: Gguf, limit: int) -> Iterator[TokenSet]:
+    """`wikitext`, `code_alpaca` or `code_alpaca_no_python`, up to `limit` tokens; nothing where its data are not."""
+    path = evaluation_file("wikitext" if name == "wikitext" else "code_alpaca")
+    if path is None:
+        return
+    text = path.read_text(encoding="utf-8")
+    yield _windows(name, text, model, limit) if name == "wikitext" else _alpaca(name, json.loads(text), model, limit)
 
 
 def measure(model: Gguf, one: TokenSet) -> Perplexity:

@@ -9,6 +9,7 @@ from lsprotocol import types
 from lsp_server import instruction, messages
 from lsp_server.definitions import definition_at
 from lsp_server.errors import KodopisError
+from lsp_server.features.rewrite import has_module
 from lsp_server.server import KodopisServer
 from lsp_server.workspace import LineDocument
 
@@ -51,7 +52,8 @@ def _offered(document: LineDocument, params: types.CodeActionParams) -> list[_Of
     if around is not None:
         if not around.is_one_liner:
             found.append((messages.ACTION_DOCSTRING(), "kodopis.docstring", REWRITE, at))
-        found.append((messages.ACTION_TESTS(), "kodopis.tests", REWRITE, over))
+        if has_module(document):
+            found.append((messages.ACTION_TESTS(), "kodopis.tests", REWRITE, over))
     return found
 
 

@@ -164,6 +164,15 @@ async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Defin
     return {"applied": await edit_document(ls, document, [edit], label), "code": code}
 
 
+def has_module(document: LineDocument) -> bool:
+    """Whether tests in another file could import this document's code: not from an unsaved file or a notebook's cell."""
+    try:
+        _module_path(document)
+    except KodopisError:
+        return False
+    return True
+
+
 def _module_path(document: LineDocument) -> Path:
     """The file of a document that tests can import.
 

@@ -262,6 +262,17 @@ async def test_actions_fit_the_place(start: StartEditor) -> None:
     assert "kodopis.write" in await actions(editor, uri, types.Range(comment, comment))
 
 
+async def test_tests_are_offered_where_they_could_be_written(start: StartEditor) -> None:
+    editor = await start({"match": ".", "text": "x"})
+    inside = types.Range(types.Position(1, 4), types.Position(1, 4))
+    assert "kodopis.tests" not in await actions(editor, editor.open(AREA, "my-shapes.py"), inside)
+    uri = "untitled:Untitled-1"
+    editor.client.text_document_did_open(
+        types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "python", 1, AREA))
+    )
+    assert set(await actions(editor, uri, inside)) == {"kodopis.docstring"}
+
+
 async def test_actions_of_one_kind(start: StartEditor) -> None:
     editor = await start({"match": ".", "text": "x"})
     uri = editor.open(AREA)

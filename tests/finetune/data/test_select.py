@@ -14,11 +14,12 @@ pytest.importorskip("markdownify", reason="cleaning HTML needs the extra finetun
 
 from benchmarks.data import generated, pairs_found
 from finetune.data.clean import clean
+from finetune.data.contamination import Index, known_task
 from finetune.data.duplicates import Unit, find, jaccard, shingles
 from finetune.data.filters import is_russian, lone_code, refusal
 from finetune.data.licences import is_known, is_noncommercial
 from finetune.data.rows import Dropped, Row
-from finetune.data.select import Selection, compare, select
+from finetune.data.select import Selection, compare, replayed, select
 from finetune.data.sources import read_rows
 from finetune.data.sources.files import MOST_BYTES
 from finetune.data.split import clusters_of, split
@@ -87,6 +88,35 @@ def test_noncommercial_sets_need_a_word(tmp_path: Path, licence: str) -> None:
     assert len(select(DataSection((source,), allow_noncommercial=True)).rows) == 1
 
 
+def test_replay_is_looked_at_for_leaks_and_licences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(
+        tmp_path / "replay.jsonl",
+        [
+            {"instruction": "What is REST?", "output": "An architecture."},
+            {"instruction": "Mean", "output": "def weighted_middle(a, b):\n    return a\n"},
+        ],
+    )
+    index = Index([known_task("made", ["weighted_middle"], [])])
+    monkeypatch.setattr("finetune.data.select._index", lambda: index)
+    dropped: list[Dropped] = []
+    assert [row.instruction for row in replayed(Source(path), dropped)] == ["What is REST?"]
+    assert dropped == [Dropped(path, 2, "leak of made: name")]
+    own = Source(write(tmp_path / "a.jsonl", [{"instruction": TASK, "output": CODE}]))
+    replay = Source(path, licence="CC-BY-NC-SA-4.0")
+    assert len(select(DataSection((own,), replay=replay)).rows) == 1
+    with pytest.raises(FinetuneError) as caught:
+        select(DataSection((own,), replay=replay, replay_fraction=0.1))
+    assert caught.value.code == "noncommercial"
+
+
+def test_the_replay_that_comes_with_the_package_is_clean() -> None:
+    dropped: list[Dropped] = []
+    rows = replayed(Source("replay_qwen2.5-coder-0.5b.jsonl"), dropped)
+    assert not dropped
+    assert len(rows) >= 25
+    assert all(row.answer and not row.is_edit for row in rows)
+
+
 def test_an_unknown_licence_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [{"instruction": TASK, "output": CODE}])
     made = select(DataSection((Source(path),)))
@@ -152,6 +182,13 @@ def test_shingles_do_not_see_case_spacing_and_yo() -> None:
     assert jaccard(shingles("Ёлка стоит в углу и светит нам"), shingles("елка  СТОИТ в углу\nи светит нам")) == 1.0
     assert jaccard(shingles("раз два три четыре пять шесть"), shingles("пять шесть раз два три четыре")) < 0.5
     assert jaccard(shingles(""), shingles("а")) == 0.0
+
+
+def test_an_answer_with_a_fence_is_the_one_without() -> None:
+    """A few lines of code, which fences alone would make another text."""
+    code = "print(max(prices) - min(prices))"
+    assert jaccard(shingles(f"{TASK}\n```python\n{code}\n```"), shingles(f"{TASK}\n{code}")) == 1.0
+    assert jaccard(shingles("x = '```' + язык"), shingles("x = '' + язык")) < 1.0
 
 
 def test_our_own_tasks_stay_where_others_repeat_them() -> None:

@@ -27,6 +27,10 @@ class Records:
         """The row of a key, where a run has made it."""
         return self._rows.get(key)
 
+    def rows(self) -> list[Record]:
+        """All of them, the newest of each key."""
+        return list(self._rows.values())
+
     def add(self, key: str, row: Record) -> Record:
         """Keep a row, on disk at once."""
         row = {"key": key, **row}

@@ -26,7 +26,8 @@ from finetune.data.split import split
 from finetune.errors import FinetuneError
 from finetune.evaluate.perplexity import TokenSet, general_set, measure
 from finetune.llama import Gguf, opened
-from finetune.recipe import Recipe, load
+from finetune.recipe import Recipe
+from finetune.recipe_file import load
 from models.catalog import Catalog
 from models.errors import ModelError
 from models.store import Store

@@ -31,7 +31,7 @@ from trl import SFTTrainer
 from finetune import pipeline
 from finetune.base import load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
-from finetune.recipe import load
+from finetune.recipe_file import load
 from finetune.stage import Run
 from finetune.train.stage import adapted, dataset_of, lora_config, training_arguments
 from finetune.train.trainer import CompletionTrainer

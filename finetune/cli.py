@@ -31,7 +31,8 @@ from finetune.messages import (
     SUMMARY_LINE,
     SUMMARY_SKIPPED,
 )
-from finetune.recipe import Recipe, known_recipes, load
+from finetune.recipe import Recipe
+from finetune.recipe_file import known_recipes, load
 from finetune.stage import Run
 from models.errors import ModelError
 

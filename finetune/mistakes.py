@@ -7,13 +7,11 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from finetune.messages import GGUF_CANNOT_CARRY, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
+from finetune.recipe import Recipe
 from models.prompt import FORMATS, chat_template_of
-
-if TYPE_CHECKING:
-    from finetune.recipe import Recipe
 
 _LEADERBOARD = frozenset({"arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2", "winogrande", "gsm8k"})
 _PERPLEXITY = ("own", "code", "code_alpaca", "code_alpaca_no_python", "wikitext")

@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 from finetune import outside
 from finetune.errors import FinetuneError
 from finetune.messages import RUN_BUSY, STAGE_NOT_DONE, STAGE_UNKNOWN
-from finetune.recipe import Recipe, to_yaml
+from finetune.recipe import Recipe
+from finetune.recipe_file import to_yaml
 from finetune.stage import Run, Stage, execute, is_current, read_manifest, write_json
 
 STAGES = (

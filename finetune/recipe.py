@@ -1,34 +1,15 @@
-"""What one run is: a YAML file, checked whole, as frozen dataclasses.
+"""What one run is, as frozen dataclasses.
 
-Owns: the tree of options, reading it, `--set key=value`, and listing every mistake at once. Knows nothing of torch.
+Owns: the tree of options and what each means. Does not own reading it (`recipe_file`) or what is wrong with one
+(`mistakes`). Knows nothing of torch.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
-
-import yaml
-from cattrs import Converter
-
-from finetune.errors import FinetuneError
-from finetune.messages import BAD_OVERRIDE, RECIPE_INVALID, RECIPE_MISSING, RECIPE_UNREADABLE
-from finetune.mistakes import check_values, type_mistakes
-
-RECIPES = Path(__file__).parent / "recipes"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers: PyYAML reads `2e-4` as text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -194,109 +175,3 @@ class Recipe:
         """One section as plain data, for hashing."""
         value = getattr(self, name)
         return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-
-
-def known_recipes() -> list[str]:
-    """Names of the recipes that come with the package."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
-
-
-def load(name: str, overrides: Sequence[str] = ()) -> list[Recipe]:
-    """Read a recipe by name or file; a file with only `all_of` stands for several, one with `extends` for another
-    recipe with changes.
-
-    Raises:
-        FinetuneError: `recipe-missing`, `recipe-unreadable`, `recipe-invalid` (every mistake in one message),
-            `bad-override`.
-    """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
-    tree = _read(path, name)
-    if set(tree) == {"all_of"} and isinstance(tree["all_of"], list):
-        return [recipe for part in tree["all_of"] for recipe in load(str(part), overrides)]
-    if "extends" in tree:
-        tree = _extended(tree, path)
-    for text in overrides:
-        _override(tree, text)
-    return [from_tree(tree, path.stem)]
-
-
-def _extended(tree: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A recipe that says only in what it differs from another: sections are merged key by key."""
-    other = str(tree["extends"])
-    parent = path.parent / other if Path(other).suffix in (".yaml", ".yml") else RECIPES / f"{other}.yaml"
-    whole = _read(parent, other)
-    if "extends" in whole or "all_of" in whole:
-        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"extends {other}")
-    for key, value in tree.items():
-        if key != "extends":
-            is_section = isinstance(value, dict) and isinstance(whole.get(key), dict)
-            whole[key] = {**whole[key], **value} if is_section else value
-    return whole
-
-
-def from_tree(tree: Mapping[str, Any], name: str) -> Recipe:
-    """Check plain data and make a recipe of it.
-
-    Raises:
-        FinetuneError: `recipe-invalid`, with every mistake.
-    """
-    tree = {"name": name, **tree}
-    mistakes = type_mistakes(Recipe, tree)
-    recipe = None
-    if not mistakes:
-        recipe = _converter().structure(tree, Recipe)
-        mistakes = check_values(recipe)
-    if mistakes or recipe is None:
-        listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        raise FinetuneError("recipe-invalid", RECIPE_INVALID, name=name, mistakes=listed)
-    return recipe
-
-
-def to_yaml(recipe: Recipe) -> str:
-    """The resolved recipe as it is saved with its run."""
-    plain = _converter().unstructure(recipe)
-    return yaml.safe_dump(_lists(plain), allow_unicode=True, sort_keys=False)
-
-
-def _converter() -> Converter:
-    converter = Converter()
-    converter.register_structure_hook(
-        str | tuple[str, ...], lambda value, _: value if isinstance(value, str) else tuple(value)
-    )
-    return converter
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _lists(item) for key, item in value.items()}
-    return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _read(path: Path, name: str) -> dict[str, Any]:
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except FileNotFoundError:
-        known = ", ".join(known_recipes())
-        raise FinetuneError("recipe-missing", RECIPE_MISSING, name=name, known=known) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=reason) from error
-    if not isinstance(tree, dict):
-        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason="not a mapping")
-    return tree
-
-
-def _override(tree: dict[str, Any], text: str) -> None:
-    key, separator, value = text.partition("=")
-    *parents, leaf = key.strip().split(".")
-    if not separator or not leaf:
-        raise FinetuneError("bad-override", BAD_OVERRIDE, text=text)
-    place = tree
-    for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
-            raise FinetuneError("bad-override", BAD_OVERRIDE, text=text)
-    try:
-        place[leaf] = yaml.load(value, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise FinetuneError("bad-override", BAD_OVERRIDE, text=text) from error

@@ -165,7 +165,7 @@ async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Defin
 
 
 def has_module(document: LineDocument) -> bool:
-    """Whether tests in another file could import this document's code: not from an unsaved file or a notebook's cell."""
+    """Whether another file could import this code: not from an unsaved file or a notebook's cell."""
     try:
         _module_path(document)
     except KodopisError:

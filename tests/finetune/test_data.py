@@ -16,7 +16,8 @@ from finetune.data.rows import Dropped, Row, row_of
 from finetune.data.sources import read_rows
 from finetune.errors import FinetuneError
 from finetune.pipeline import open_run
-from finetune.recipe import Source, load
+from finetune.recipe import Source
+from finetune.recipe_file import load
 from finetune.stage import Run
 from models.prompt import FORMATS, Segment
 

@@ -21,7 +21,7 @@ from finetune.evaluate.stage import files_of, run_recipe_tasks
 from finetune.export.stage import adapter_name, f16_name
 from finetune.llama import opened
 from finetune.pipeline import open_run
-from finetune.recipe import load
+from finetune.recipe_file import load
 
 
 def test_pass_at_k_is_the_unbiased_estimate() -> None:

@@ -14,7 +14,7 @@ from benchmarks.forgetting import own_answers
 from finetune.data.rows import Row
 from finetune.llama import opened
 from finetune.pipeline import open_run
-from finetune.recipe import load
+from finetune.recipe_file import load
 
 TASKS = [
     Row("t", 1, "сложи два числа", "def add(a, b):\n    return a + b", is_task=True, group="add"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finetune.errors import FinetuneError
-from finetune.recipe import RECIPES, from_tree, known_recipes, load, to_yaml
+from finetune.recipe_file import RECIPES, from_tree, known_recipes, load, to_yaml
 from models.messages import set_language
 
 MODEL = {"base": "tiny:qwen2", "prompt_format": "qwen-fim"}

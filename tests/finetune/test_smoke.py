@@ -23,7 +23,7 @@ from finetune.llama import opened
 from finetune.merge import _merge
 from finetune.parity import agreement, gguf_logits
 from finetune.pipeline import open_run
-from finetune.recipe import load
+from finetune.recipe_file import load
 from models.gguf import read_header
 
 NAMES = ("smoke-mistral", "smoke-qwen2")

@@ -12,7 +12,7 @@ import pytest
 
 from finetune.errors import FinetuneError
 from finetune.pipeline import open_run, perform
-from finetune.recipe import load
+from finetune.recipe_file import load
 from finetune.stage import Run, Stage, execute, is_current, read_manifest
 
 

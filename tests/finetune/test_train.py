@@ -17,7 +17,7 @@ from workshop import Workshop
 from finetune.base import load_model, open_base
 from finetune.data.build import read_split
 from finetune.pipeline import open_run
-from finetune.recipe import load
+from finetune.recipe_file import load
 from finetune.stage import Run
 from finetune.train import attention, lora
 from finetune.train.callbacks import Measure, StopEarly, is_over, last_whole_checkpoint

@@ -2,7 +2,7 @@
 
     KODOPIS_EVAL_DATA=… python -m benchmarks.adapter --out runs/adapter.jsonl       the default adapter, held-out cases
     python -m benchmarks.adapter --split dev --limit 60 --only editing --adapter FILE.gguf --prompt-format qwen-fim
-    python -m benchmarks.adapter --scale 0.75        at another scale, routing off: every request gets the adapter
+    python -m benchmarks.adapter --scale 0.5         at another scale, routing off: every request gets the adapter
 
 Owns: asking both, and paired differences with bootstrap intervals. Does not own: cases (`benchmarks.editing`,
 `benchmarks.humaneval`). With `--out`, an interrupted run goes on where it stopped; bases are measured once.

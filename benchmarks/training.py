@@ -89,7 +89,9 @@ def now() -> float:
 
 def main() -> None:
     """Measure and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--recipe", default="qwen2.5-coder-0.5b-cpu")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--rows", type=int, default=8, help="rows of one optimiser step")

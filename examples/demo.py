@@ -1,4 +1,4 @@
-"""Three Russian comments become Python code: the real server over stdio, asked as an editor asks.
+"""Two Russian docstrings and a comment become Python code: the real server over stdio, asked as an editor asks.
 
     python -m examples.demo
 

@@ -48,7 +48,7 @@ def adapter_entry(run: Run, file: Path | None = None) -> dict[str, Any] | None:
     if base is None:
         return None
     path = (file or run.folder("export") / adapter_name(run)).resolve()
-    kinds: tuple[Kind, ...] = ("code", "docstring")
+    kinds: tuple[Kind, ...] = ("code", "docstring") if run.recipe.data.has_docstrings else ("code",)
     return {
         "id": f"{run.recipe.name}-adapter",
         "base": base.id,

@@ -84,7 +84,7 @@ def _add_serve(parser: Parser) -> None:
 
 
 def _add_ask(parser: Parser) -> None:
-    parser.add_argument("instruction", nargs="?", default="", help=messages.HELP_ASK_INSTRUCTION())
+    parser.arguments.add_argument("instruction", nargs="?", default="", help=messages.HELP_ASK_INSTRUCTION())
     add = parser.options.add_argument
     add("--file", type=Path, metavar="F", help=messages.HELP_ASK_FILE())
     add("--line", type=int, metavar="N", help=messages.HELP_ASK_LINE())

@@ -73,8 +73,8 @@ LOADING_TITLE = Message(ru="Кодопись: загружается {title}", e
 THINKING_TITLE = Message(ru="Кодопись: пишется код", en="Kodopis: writing code")
 EXPLAINING_TITLE = Message(ru="Кодопись: пишется объяснение", en="Kodopis: explaining")
 EXTRA_MISSING = Message(
-    ru="Движок не установлен: выполните «pip install kodopis[engine]» или задайте kodopis.endpoint.",
-    en="The engine is not installed: run “pip install kodopis[engine]” or set kodopis.endpoint.",
+    ru='Движок не установлен: выполните «pip install "kodopis[engine]"» или задайте kodopis.endpoint.',
+    en='The engine is not installed: run “pip install "kodopis[engine]"” or set kodopis.endpoint.',
 )
 NO_FORMAT_FOR_KIND = Message(
     ru="Модель {model} не умеет такие запросы ({kind}); выберите другую модель командой «kodopis models list».",
@@ -208,8 +208,8 @@ OUT_OF_MEMORY = Message(
     en="There is not enough memory for {path}: close something, lower kodopis.nCtx, or choose a smaller model.",
 )
 LLAMA_CPP_MISSING = Message(
-    ru="Не установлен llama-cpp-python: выполните pip install 'kodopis[engine]' или задайте kodopis.endpoint.",
-    en="llama-cpp-python is not installed: run pip install 'kodopis[engine]', or set kodopis.endpoint.",
+    ru='Не установлен llama-cpp-python: выполните pip install "kodopis[engine]" или задайте kodopis.endpoint.',
+    en='llama-cpp-python is not installed: run pip install "kodopis[engine]", or set kodopis.endpoint.',
 )
 PORT_TAKEN = Message(
     ru="Процесс модели не смог занять порт ({detail}): повторите запрос, он выберет другой.",

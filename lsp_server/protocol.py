@@ -19,6 +19,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from lsp_server.errors import KodopisError
 from lsp_server.workspace import LineWorkspace
+from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class KodopisProtocol(LanguageServerProtocol):
 
     def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
         """Answer a request; an error meant for people goes out as one sentence, without a traceback."""
-        if not future.cancelled() and isinstance(error := future.exception(), KodopisError):
+        if not future.cancelled() and isinstance(error := future.exception(), KodopisError | ModelError):
             self._request_futures.pop(msg_id, None)
             logger.warning("%s: %s", error.code, error)
             failed = types.ResponseError(types.LSPErrorCodes.RequestFailed, str(error), {"code": error.code})

@@ -1,7 +1,7 @@
 """Texts for users in two languages, and which of the two to show.
 
-Owns: the `Message` type, the choice of language, and every text this package shows. `lsp_server.messages` holds the
-server's texts in the same form. Nothing else in the packages contains Russian for users.
+Owns: the `Message` type, the choice of language, and every text this package shows. `lsp_server.messages`,
+`finetune.messages` and `finetune.corpus.messages` hold theirs in the same form; nothing else has Russian for users.
 """
 
 from __future__ import annotations

@@ -262,6 +262,16 @@ async def test_actions_fit_the_place(start: StartEditor) -> None:
     assert "kodopis.write" in await actions(editor, uri, types.Range(comment, comment))
 
 
+async def test_an_unknown_model_is_one_sentence_with_a_code(start: StartEditor) -> None:
+    editor = await start({"match": ".", "text": "x"})
+    with pytest.raises(JsonRpcException) as raised:
+        await editor.command("download", {"model": "nope"})
+    assert raised.value.code == types.LSPErrorCodes.RequestFailed
+    assert raised.value.data == {"code": "unknown-model"}
+    assert "Traceback" not in raised.value.message
+    assert "nope" in raised.value.message
+
+
 async def test_tests_are_offered_where_they_could_be_written(start: StartEditor) -> None:
     editor = await start({"match": ".", "text": "x"})
     inside = types.Range(types.Position(1, 4), types.Position(1, 4))

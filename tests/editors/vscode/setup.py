@@ -1,8 +1,7 @@
 """Put a real VS Code workbench (code-server) into a cache folder, once. `python tests/editors/vscode/setup.py`.
 
 Owns: what must be on the machine, where the workbench is kept, and how it is built from npm. Does not install Debian
-packages: that needs root, so `.ci/run` does it (`--packages` prints their names); everybody else is told which are
-missing.
+packages: that needs root, so `.ci/run` does it; everybody else is told which are missing.
 
 code-server 4.99.4 is VS Code 1.99.3 and the last line that runs on Node 20. Its own install script downloads ripgrep
 and refuses root, so the same steps are taken here one by one.

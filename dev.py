@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -48,19 +49,26 @@ def set_up(extras: str) -> None:
     """Make `.venv` and install the project with `extras`, unless that was done for this very pyproject.toml."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what a person with an older Python starts
         sys.exit("Нужен Python 3.11 или новее. / Python 3.11 or newer is needed.")
-    if not PYTHON.exists():
-        print(f"› python -m venv {VENV.name}", flush=True)
-        venv.create(VENV, with_pip=True)
     stamp = VENV / f".installed-{extras.replace(',', '-')}"
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+    if PYTHON.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
+    if not has_pip():
+        print(f"› python -m venv {VENV.name}", flush=True)
+        venv.create(VENV, with_pip=True)
     print("llama-cpp-python собирается из исходников: первый раз это несколько минут.", flush=True)
     print("llama-cpp-python is built from source: several minutes the first time.", flush=True)
     pins = TEST_PINS if extras == TEST_EXTRAS else ()
     install = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     call(*install, *pins, "--editable", f".[{extras}]")
     stamp.write_text(wanted, encoding="utf-8")
+
+
+def has_pip() -> bool:
+    """Whether `.venv` is whole: one whose making was interrupted has a Python and no pip."""
+    if not PYTHON.exists():
+        return False
+    return subprocess.run([str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
 
 
 def fetch_model() -> None:
@@ -146,6 +154,9 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 def main() -> None:
     """Read the command line and do it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe on Windows has few letters, and Russian may not be among them
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
     options, rest = parser.parse_known_args()

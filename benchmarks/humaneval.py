@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
@@ -26,6 +25,7 @@ from benchmarks.records import Record, Records
 from finetune.evaluate import sandbox
 from lsp_server.errors import KodopisError
 from models.errors import ModelError
+from models.json_lines import read_json_lines
 
 Mode = Literal["server", "prefix", "fim", "chat"]
 
@@ -64,8 +64,7 @@ class Result:
 
 def load(language: str, folder: Path) -> list[Task]:
     """The tasks of a language. Raises FileNotFoundError."""
-    lines = (folder / f"humaneval_xl_{language}_dev.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines if line.strip()]
+    rows = read_json_lines(folder / f"humaneval_xl_{language}_dev.jsonl")
     return [Task(row["task_id"], row["prompt"], row["entry_point"], row["test"]) for row in rows]
 
 

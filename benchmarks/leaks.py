@@ -7,7 +7,6 @@ solution put into other forms that mean the same.
 from __future__ import annotations
 
 import ast
-import json
 import random
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.rows import Row
+from models.json_lines import read_json_lines
 
 _NAMES = [
     "chisla",
@@ -63,7 +63,7 @@ class Leak:
 
 def planted(folder: Path, count: int = 100, seed: int = 7) -> list[Leak]:
     """As many leaks as asked for, every task in turn, of all kinds."""
-    tasks = _read(folder / "humaneval_xl_ru_dev.jsonl")
+    tasks = list(read_json_lines(folder / "humaneval_xl_ru_dev.jsonl"))
     rng = random.Random(seed)
     kinds = (_whole, _without_examples, _rewritten, _as_edit, _examples_only)
     return [
@@ -205,7 +205,3 @@ class _OtherForm(ast.NodeTransformer):
         if isinstance(last, ast.Return) and isinstance(last.value, (ast.BinOp, ast.Call)):
             node.body[-1:] = [ast.Assign([ast.Name("itog", ast.Store())], last.value), ast.Return(ast.Name("itog"))]
         return node
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

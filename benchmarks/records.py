@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from models.json_lines import lines_of
+
 Record = dict[str, Any]
 
 
@@ -16,7 +18,7 @@ class Records:
         self._path = path
         self._rows: dict[str, Record] = {}
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in lines_of(path):
                 try:
                     row = json.loads(line)
                 except ValueError:  # the line being written when the run was killed

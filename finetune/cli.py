@@ -34,6 +34,7 @@ from finetune.messages import (
 from finetune.recipe import Recipe
 from finetune.recipe_file import known_recipes, load
 from finetune.stage import Run
+from models.console import survive_any_console
 from models.errors import ModelError
 
 DEFAULT_RECIPE = "qwen2.5-coder-0.5b-cpu"
@@ -42,6 +43,7 @@ _WORDS = ("plan", "inspect", "compare", "adapter")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0, or 1 after one sentence about what is wrong."""
+    survive_any_console()
     options = _parser().parse_args(arguments)
     _settle_environment()
     try:

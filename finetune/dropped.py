@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from finetune.messages import (
     DROPPED_BREAKS_TEMPLATE,
     DROPPED_EMPTY,
@@ -13,6 +11,7 @@ from finetune.messages import (
     DROPPED_NOT_UTF8,
 )
 from finetune.stage import Run
+from models.json_lines import read_json_lines
 
 _NAMED = 5
 _SENTENCES = {
@@ -30,7 +29,7 @@ def sentences(run: Run) -> list[str]:
     Rows that are merely too long or near-duplicates are no mistakes of the set: they are counted alone.
     """
     path = run.folder("data") / "dropped.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = list(read_json_lines(path))
     bad = [row for row in rows if _kind(row["reason"]) in _SENTENCES]
     said = [
         _SENTENCES[_kind(row["reason"])](path=row["source"], row=row["number"], detail=row["reason"].partition(": ")[2])

@@ -28,6 +28,7 @@ FTYPES: Mapping[str, int] = {
     "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
 }
 _BATCH_TOKENS = 512
+_SCRATCH = "quantised.new"
 
 
 @llama_cpp.llama_log_callback
@@ -42,6 +43,10 @@ def threads() -> int:
 
 def quantise(source: Path, target: Path, kind: str, imatrix: Mapping[str, NDArray[np.float32]] | None = None) -> None:
     """Write `source` (f16 or f32 GGUF) as `kind`, weighing columns by `imatrix` (GGUF tensor name → importance).
+
+    The process works in the target's folder meanwhile: llama.cpp opens its output by a narrow name, which Windows reads
+    in its ANSI code page, so the name must be ASCII, and of the folders on the way the user's own may not be. No stage
+    has other threads that open files by relative names.
 
     Raises:
         FinetuneError: `quantise-failed`.
@@ -59,9 +64,14 @@ def quantise(source: Path, target: Path, kind: str, imatrix: Mapping[str, NDArra
         entry.size = values.size
     if kept:
         params.imatrix = entries
-    failed = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
+    source, target = source.absolute(), target.absolute()
+    with contextlib.chdir(target.parent):
+        failed = llama_cpp.llama_model_quantize(str(source).encode(), _SCRATCH.encode(), ctypes.byref(params))
+    scratch = target.with_name(_SCRATCH)
     if failed:
+        scratch.unlink(missing_ok=True)
         raise FinetuneError("quantise-failed", QUANTISE_FAILED, path=source, type=kind)
+    scratch.replace(target)
 
 
 class Gguf:

@@ -17,6 +17,8 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from models.json_lines import read_json_lines
+
 VOCABULARY = 768
 _CONTEXT = 2048
 _PRETRAIN_STEPS = 60
@@ -71,8 +73,8 @@ def make(kind: str, folder: Path, seed: int) -> None:
 
 def _texts() -> Iterator[str]:
     path = Path(__file__).parent / "data" / "smoke.jsonl"
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield "\n".join(value for value in json.loads(line).values() if isinstance(value, str))
+    for row in read_json_lines(path):
+        yield "\n".join(value for value in row.values() if isinstance(value, str))
 
 
 def _shape(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:

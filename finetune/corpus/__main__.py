@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from models.console import survive_any_console
+
 from . import CORPUS_DIR, EXPLANATIONS, FIXES, explanations, fixes, messages, task_files
 from .check import LEAST_SCORE, MOST_ALIKE, Report, check
 
@@ -15,6 +17,7 @@ OTHER_CHECKS = {EXPLANATIONS: explanations.check, FIXES: fixes.check}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    survive_any_console()
     parser = argparse.ArgumentParser(prog="python -m finetune.corpus", description=__doc__)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("check", help="check tasks")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from finetune.errors import FinetuneError
 from finetune.messages import EXTRA_MISSING
+from models.console import survive_any_console
 from models.errors import ModelError
 
 _COMMANDS = {
@@ -27,6 +28,7 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0, or 1 after one sentence about what is wrong."""
+    survive_any_console()
     parser = argparse.ArgumentParser(
         prog="python -m finetune.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -6,12 +6,11 @@ text.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from finetune.errors import FinetuneError
 from finetune.messages import DATA_DROPPED, DATA_EMPTY
 from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
+from models.json_lines import read_json_lines, write_json_lines
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def run(run: Run, folder: Path) -> None:
     parts = {name: _examples(part, recipe, tokenizer, made.dropped) for name, part in sides.items()}
     parts["train"] = _training(parts["train"], recipe, tokenizer, made.dropped)
     for name, examples in parts.items():
-        _write_lines(folder / f"{name}.jsonl", (example.as_json() for example in examples))
-    _write_lines(folder / "dropped.jsonl", (asdict(one) for one in made.dropped))
+        write_json_lines(folder / f"{name}.jsonl", (example.as_json() for example in examples))
+    write_json_lines(folder / "dropped.jsonl", (asdict(one) for one in made.dropped))
     write_json(folder / "summary.json", _summary(recipe, parts, made))
     write_report(run, folder)
     for sentence in (*made.warnings, *_losses(made, run)):
@@ -86,8 +86,7 @@ def run(run: Run, folder: Path) -> None:
 
 def read_split(run: Run, name: str) -> list[dict[str, Any]]:
     """The examples of one split, as `Example.as_json` wrote them."""
-    path = run.folder("data") / f"{name}.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return list(read_json_lines(run.folder("data") / f"{name}.jsonl"))
 
 
 def _losses(made: Selection, run: Run) -> Iterator[str]:
@@ -173,9 +172,3 @@ def reason_kind(reason: str) -> str:
     if reason.endswith(" tokens"):
         return "too long"
     return reason.partition(": ")[0].partition(" of ")[0] if not reason.startswith("leak") else reason
-
-
-def _write_lines(path: Path, items: Iterable[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        for item in items:
-            stream.write(json.dumps(item, ensure_ascii=False) + "\n")

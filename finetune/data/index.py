@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.contamination import INDEX, Index, Known, known_task, write_index
+from models.json_lines import read_json_lines
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,9 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     known = list(Index.read(arguments.out).known) if arguments.out.exists() else []
     folder = os.environ.get("KODOPIS_EVAL_DATA")
     for path in sorted(Path(folder).glob("humaneval*.jsonl")) if folder else []:
-        known += [_humaneval(task, path) for task in _lines(path)]
+        known += [_humaneval(task, path) for task in read_json_lines(path)]
     for path in arguments.mbpp:
-        known += [_mbpp(task) for task in _lines(path)]
+        known += [_mbpp(task) for task in read_json_lines(path)]
     if arguments.names:
         pairs = [line.split() for line in arguments.names.read_text(encoding="utf-8").splitlines() if line.strip()]
         known += [known_task(benchmark, [name], []) for benchmark, name in pairs]
@@ -46,12 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", type=Path, help="entry points of tasks that are not here: `benchmark name` a line")
     parser.add_argument("--mbpp", type=Path, nargs="*", default=[], help="MBPP as JSON lines")
     parser.add_argument("--out", type=Path, default=INDEX)
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            yield json.loads(line)
 
 
 def _humaneval(task: dict[str, Any], path: Path) -> Known:

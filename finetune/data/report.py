@@ -11,6 +11,7 @@ from typing import Any
 
 from finetune.evaluate.report import page, picture, table
 from finetune.stage import Run
+from models.json_lines import read_json_lines
 
 _EXAMPLES = 3
 _SHOWN_CHARS = 1_200
@@ -21,8 +22,8 @@ Lines = Sequence[Mapping[str, Any]]
 
 def write_report(run: Run, folder: Path) -> None:
     """Read what the stage wrote into `folder` and write the page."""
-    parts = {name: _lines(folder / f"{name}.jsonl") for name in ("train", "validation", "test")}
-    dropped = _lines(folder / "dropped.jsonl")
+    parts = {name: list(read_json_lines(folder / f"{name}.jsonl")) for name in ("train", "validation", "test")}
+    dropped = list(read_json_lines(folder / "dropped.jsonl"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     kept = [row for rows in parts.values() for row in rows]
     sections = [
@@ -116,7 +117,3 @@ def _examples(kept: Lines) -> str:
     )
     head = "<tr><th>source</th><th>place</th><th>prompt (its end)</th><th>completion</th></tr>"
     return f"<table>{head}{cells}</table>"
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

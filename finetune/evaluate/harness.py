@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from finetune.llama import Gguf
 from finetune.outside import evaluation_file
+from models.json_lines import read_json_lines, write_json_lines
 
 # What the paper reports (its Figure 4): base Zephyr and the merged model, in percent.
 PAPER = {
@@ -166,11 +167,11 @@ def _local_task(task: str, folder: Path, max_tokens: int) -> Path | None:
     if source is None:
         return None
     # The last problems are the examples in the prompt, so that the first ones can be asked.
-    lines = source.read_text(encoding="utf-8").splitlines()
+    rows = list(read_json_lines(source))
     target = folder / "tasks"
     target.mkdir(exist_ok=True)
-    (target / "test.jsonl").write_text("\n".join(lines[:-20]) + "\n", encoding="utf-8")
-    (target / "train.jsonl").write_text("\n".join(lines[-20:]) + "\n", encoding="utf-8")
+    write_json_lines(target / "test.jsonl", rows[:-20])
+    write_json_lines(target / "train.jsonl", rows[-20:])
     (target / f"{task}_local.yaml").write_text(yaml.safe_dump(_gsm8k(target, max_tokens)), encoding="utf-8")
     return target
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from finetune.evaluate import sandbox
 from finetune.evaluate.intervals import pass_at_k
 from finetune.llama import Gguf
 from finetune.outside import evaluation_file
+from models.json_lines import read_json_lines
 from models.prompt import CodeRequest, render_code
 
 _INDENT = "    "
@@ -44,8 +44,7 @@ def problems(language: str, limit: int) -> list[dict[str, Any]]:
     path = evaluation_file(f"humaneval_{language}")
     if path is None:
         return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return rows[: limit or None]
+    return list(read_json_lines(path))[: limit or None]
 
 
 def bare(

@@ -21,6 +21,7 @@ from lsp_server.engine.transport import Transport
 from lsp_server.errors import EngineError
 
 API_KEY_VARIABLE = "KODOPIS_API_KEY"
+API_KEY_ENDPOINT_VARIABLE = "KODOPIS_API_KEY_ENDPOINT"
 
 _SPEED_FROM_TOKENS = 64
 _DEFAULT_N_CTX = 4096
@@ -156,19 +157,26 @@ def _usage(usage: Mapping[str, Any] | None, before: Timings) -> Timings:
 async def connect_endpoint(url: str, api_key: str = "") -> HttpEngine | OpenAIEngine:
     """An engine at an address the user names. The key is `api_key`, else the environment's `KODOPIS_API_KEY`.
 
+    Where the environment has `KODOPIS_API_KEY_ENDPOINT` too, its key is for that address alone.
+
     Raises:
         EngineError: `endpoint_insecure` (http to another machine), `engine_unreachable`, `engine_unauthorized`, or
             `endpoint_unknown` where something listens that speaks neither API.
     """
     url = url.rstrip("/")
     require_secure(url)
-    key = api_key or os.environ.get(API_KEY_VARIABLE, "")
+    key = api_key or _key_for(url)
     base = url.removesuffix("/v1")
     if (body := await _probe(base, "/props", key)) is not None and "default_generation_settings" in body:
         return HttpEngine(base, key)
     if (body := await _probe(base + "/v1", "/models", key)) is not None and "data" in body:
         return OpenAIEngine(base + "/v1", key)
     raise EngineError("endpoint_unknown", messages.ENDPOINT_UNKNOWN, url=url)
+
+
+def _key_for(url: str) -> str:
+    only_for = os.environ.get(API_KEY_ENDPOINT_VARIABLE, url)
+    return os.environ.get(API_KEY_VARIABLE, "") if only_for.rstrip("/") == url else ""
 
 
 async def _probe(url: str, path: str, key: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@
 
 ---@type vim.lsp.Config
 return {
-  cmd = { 'kodopis', 'serve', '--stdio' },
+  cmd = { require('kodopis.server').executable(), 'serve', '--stdio' },
   filetypes = { 'python' },
   root_markers = { 'pyproject.toml', 'setup.py', 'setup.cfg', 'requirements.txt', 'Pipfile', '.git' },
   settings = { kodopis = vim.empty_dict() },

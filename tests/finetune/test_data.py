@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from finetune.data.build import read_split
 from finetune.data.render import Rendered, render, segment_ids, stop_token, tokenize
 from finetune.data.rows import Dropped, Row, row_of
 from finetune.data.sources import read_rows
+from finetune.dropped import sentences
 from finetune.errors import FinetuneError
+from finetune.evaluate.humaneval import problems
 from finetune.pipeline import open_run
 from finetune.recipe import Source
 from finetune.recipe_file import load
 from finetune.stage import Run
+from models.json_lines import write_json_lines
 from models.prompt import FORMATS, Segment
 
 EDIT = Row("t", 1, "сложи", "    return a + b\n", prefix="def f(a, b):\n", suffix="\nprint(f)\n", indent="    ")
@@ -191,3 +195,19 @@ def test_sets_that_are_too_small_are_refused(smoke: Workshop, tmp_path: Path, co
     assert done.stderr.count("\n") == 1, done.stderr
     assert {"data-empty": "No row", "too-few-rows": "held out"}[code] in done.stderr
     assert (smoke.runs / "smoke-qwen2" / "data" / "train.jsonl").exists()  # what was there is still there
+
+
+def test_separators_that_json_leaves_as_they_are_do_not_cut_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(load("smoke-qwen2")[0], tmp_path)
+    text = "строка\u2028ещё\u2029и\u0085всё"
+    run.folder("data").mkdir()
+    write_json_lines(run.folder("data") / "train.jsonl", [{"prompt": text}, {"prompt": "вторая"}])
+    assert [row["prompt"] for row in read_split(run, "train")] == [text, "вторая"]
+    write_json_lines(run.folder("data") / "dropped.jsonl", [asdict(Dropped("a", 3, f"breaks-template: {text}"))])
+    (sentence,) = sentences(run)
+    assert text in sentence
+    monkeypatch.setenv("KODOPIS_EVAL_DATA", str(tmp_path))
+    write_json_lines(tmp_path / "humaneval_xl_ru_dev.jsonl", [{"prompt": text}])
+    assert problems("ru", 0) == [{"prompt": text}]

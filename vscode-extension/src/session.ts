@@ -9,6 +9,7 @@ import { Installer } from "./environment/installer.js";
 import { GhostController, type Item } from "./ghost/controller.js";
 import { language, setLanguage, t } from "./l10n.js";
 import { createClient } from "./server/client.js";
+import { EndpointKeys, originOf, type EndpointKey } from "./server/endpointKeys.js";
 import { codeOf, isCancellation, isDisconnection } from "./server/errors.js";
 import type { ServerCommand, ServerResults, StatusParams } from "./server/protocol.js";
 import { requestInline, requestVariants, runServerCommand } from "./server/requests.js";
@@ -19,8 +20,6 @@ import { chooseEndpoint } from "./ui/models.js";
 import { Problems, type Remedy } from "./ui/problems.js";
 import { remediesFor, type RemedyName } from "./ui/remedies.js";
 import { StatusItem } from "./ui/statusItem.js";
-
-const KEY_SECRET = "kodopis.endpointKey";
 
 /** Runs a command that came from the server's code actions as the user's own command would run. */
 type CommandRunner = (command: string, argument: object) => Promise<unknown>;
@@ -37,10 +36,15 @@ export class Session implements vscode.Disposable {
   runFromServer: CommandRunner | undefined;
   /** The engine of our own environment. */
   private engine: string | undefined;
+  private readonly endpointKeys: EndpointKeys;
+  /** What the server's process was given. */
+  private endpointKey: EndpointKey | undefined;
   private readonly subscriptions: { dispose(): unknown }[];
 
   constructor(private readonly context: vscode.ExtensionContext, readonly log: vscode.LogOutputChannel) {
     const storage = context.globalStorageUri.fsPath;
+    this.endpointKeys = new EndpointKeys(context.secrets);
+    void this.endpointKeys.forgetShared();
     this.environment = new Environment(storage, path.join(context.extensionPath, "wheel"), log);
     this.installer = new Installer(this.environment, this.problems, log, {
       onStage: (stage) => { this.status.take({ kind: "stage", stage }); },
@@ -104,11 +108,17 @@ export class Session implements vscode.Disposable {
     else await this.supervisor.restart();
   }
 
-  /** Keep the key of a model server in the editor's secret store. */
+  /** Keep the key of the model server that is set now. */
   async setEndpointKey(): Promise<void> {
-    const key = await vscode.window.showInputBox({ title: t("Key of the model server; empty: none"), password: true, ignoreFocusOut: true });
+    const origin = originOf(settings.read().endpoint);
+    if (origin === undefined) {
+      const set = { title: t("I have a model server…"), run: () => this.useEndpoint() };
+      this.problems.tell(t("Set the address of the model server first: a key is kept for one server alone."), [set]);
+      return;
+    }
+    const key = await vscode.window.showInputBox({ title: t("Key of {0}; empty: none", origin), password: true, ignoreFocusOut: true });
     if (key === undefined) return;
-    await (key === "" ? this.context.secrets.delete(KEY_SECRET) : this.context.secrets.store(KEY_SECRET, key));
+    await this.endpointKeys.set(origin, key);
     await this.supervisor.restart();
   }
 
@@ -116,11 +126,12 @@ export class Session implements vscode.Disposable {
     const python = await this.installer.serverPython();
     if (python === undefined) return undefined;
     this.engine = settings.read().serverPython === "" ? await this.environment.engine() : undefined;
+    this.endpointKey = await this.endpointKeys.for(settings.read().endpoint);
     await fs.mkdir(storage, { recursive: true });
     return createClient({
       python,
       folder: storage,
-      endpointKey: await this.context.secrets.get(KEY_SECRET),
+      endpointKey: this.endpointKey,
       language: language(),
       log: this.log,
       ghost: this.ghost,
@@ -158,6 +169,14 @@ export class Session implements vscode.Disposable {
     setLanguage(chosen, vscode.env.language, this.context.extensionPath);
     this.status.take({ kind: "automatic", on: automatic });
     if (settings.NEEDS_RESTART.some((name) => event.affectsConfiguration(name))) void this.supervisor.restart();
+    else if (event.affectsConfiguration(`${settings.SECTION}.endpoint`)) void this.onEndpoint();
+  }
+
+  /** A server's process has one key: another address needs another process, unless neither has a key. */
+  private async onEndpoint(): Promise<void> {
+    const { kind } = this.status.current.stage;
+    if (kind !== "starting" && kind !== "running") return;
+    if (this.endpointKey !== undefined || (await this.endpointKeys.for(settings.read().endpoint)) !== undefined) await this.supervisor.restart();
   }
 
   private gaveUp(error: unknown): void {

@@ -27,13 +27,43 @@ function M.is_enabled()
   return vim.tbl_get(vim.lsp, '_enabled_configs', NAME) ~= nil -- Neovim 0.11 has no other way to ask
 end
 
+---@param folder string
+---@return boolean
+local function is_absolute(folder)
+  if vim.fn.has('win32') == 1 then
+    return folder:match('^%a:[/\\]') ~= nil or folder:match('^[/\\][/\\]') ~= nil
+  end
+  return vim.startswith(folder, '/')
+end
+
+--- What stands for the server where there is none: never its bare name, and a folder that is the user's alone.
+---@return string
+local function nowhere()
+  return vim.fs.joinpath(vim.fn.stdpath('data'), NAME)
+end
+
+--- The server's program, looked for where PATH names a folder in full. Windows looks for a bare name in the current
+--- folder first, and other systems do so where PATH says it: a project that was merely opened could bring its own.
+---@return string
+function M.executable()
+  local separator = vim.fn.has('win32') == 1 and ';' or ':'
+  for _, entry in ipairs(vim.split(vim.env.PATH or '', separator, { plain = true })) do
+    local folder = entry:gsub('"', '') -- Windows allows quotes around a folder
+    local found = is_absolute(folder) and vim.fn.exepath(vim.fs.joinpath(folder, NAME)) or ''
+    if found ~= '' then
+      return found
+    end
+  end
+  return nowhere()
+end
+
 --- The first word of the server's command where it cannot be run.
 ---@return string?
 function M.missing_executable()
   local config = vim.lsp.config[NAME]
   local cmd = config and config.cmd
   if type(cmd) == 'table' and vim.fn.executable(cmd[1]) == 0 then
-    return cmd[1]
+    return cmd[1] == nowhere() and NAME or cmd[1]
   end
 end
 

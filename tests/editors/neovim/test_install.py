@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,3 +57,40 @@ def test_enabled_after_a_file_is_open(start: StartEditor, script: Path) -> None:
     editor.lua("vim.opt.runtimepath:append(...) vim.cmd.runtime('plugin/kodopis.lua')", str(PLUGIN))
     editor.lua("vim.lsp.enable('kodopis', false) vim.lsp.enable('kodopis')")
     assert_works(editor)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the programs are shell scripts")
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_server_in_the_opened_folder_is_not_run(neovim: str, tmp_path: Path, *, is_installed: bool) -> None:
+    """Windows looks there first; here PATH says so."""
+    folder, programs = tmp_path / "Чужой проект", tmp_path / "программы"
+    for place in (folder, programs) if is_installed else (folder,):
+        place.mkdir()
+        (place / "kodopis").write_text("#!/bin/sh\n", encoding="utf-8")
+        (place / "kodopis").chmod(0o755)
+    ask = "lua io.write(vim.lsp.config.kodopis.cmd[1], '|', require('kodopis.server').missing_executable() or '')"
+    command = [
+        neovim,
+        "--headless",
+        "-u",
+        "NONE",
+        "-i",
+        "NONE",
+        "--cmd",
+        f"set rtp^={PLUGIN}",
+        "-c",
+        ask,
+        "-c",
+        "qall!",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": f".::{programs}", "XDG_DATA_HOME": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found, missing = done.stdout.split("|")
+    assert found == str(programs / "kodopis" if is_installed else tmp_path / "data" / "nvim" / "kodopis")
+    assert missing == ("" if is_installed else "kodopis")

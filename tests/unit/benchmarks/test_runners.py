@@ -135,3 +135,9 @@ def test_half_a_line_of_a_killed_run_is_passed_over(tmp_path: Path) -> None:
         file.write('{"key": "half')
     assert Records(path).get("k") == {"key": "k", "x": 1}
     assert Records(path).get("half") is None
+
+
+def test_a_line_separator_inside_a_row_does_not_lose_it(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    row = Records(path).add("k", {"answer": "до\u2028после"})
+    assert Records(path).get("k") == row

@@ -25,6 +25,7 @@ import { pythonEnv } from "../environment/run.js";
 import type { GhostController } from "../ghost/controller.js";
 import { SECTION } from "../settings.js";
 import { WorkProgress } from "../ui/workProgress.js";
+import type { EndpointKey } from "./endpointKeys.js";
 import { PARTIAL, STATUS, type PartialParams, type StatusParams } from "./protocol.js";
 import { showEdited } from "./requests.js";
 
@@ -33,7 +34,7 @@ export interface Surroundings {
   readonly python: string;
   /** Where the process runs: never the workspace, whose modules would be imported in place of the server's. */
   readonly folder: string;
-  readonly endpointKey: string | undefined;
+  readonly endpointKey: EndpointKey | undefined;
   readonly language: "ru" | "en";
   readonly log: vscode.LogOutputChannel;
   readonly ghost: GhostController;
@@ -85,7 +86,8 @@ function serverOptions({ python, folder, endpointKey, language }: Surroundings):
     ...pythonEnv(),
     PYTHONSAFEPATH: "1",
     KODOPIS_LANG: language,
-    ...(endpointKey === undefined ? {} : { KODOPIS_API_KEY: endpointKey }),
+    // The server hears of another address before it can be started anew without this key.
+    ...(endpointKey === undefined ? {} : { KODOPIS_API_KEY: endpointKey.key, KODOPIS_API_KEY_ENDPOINT: endpointKey.endpoint }),
   };
   return { command: python, args: ["-m", "lsp_server", "serve"], transport: TransportKind.stdio, options: { cwd: folder, env } };
 }

@@ -257,6 +257,16 @@ async def test_the_key_comes_from_the_environment(served: Served, monkeypatch: p
     assert isinstance(await connect_endpoint(served.url), HttpEngine)
 
 
+async def test_a_key_of_another_endpoint_is_not_sent(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KODOPIS_API_KEY", TOKEN)
+    monkeypatch.setenv("KODOPIS_API_KEY_ENDPOINT", "https://models.example")
+    with pytest.raises(EngineError) as caught:
+        await connect_endpoint(served.url)
+    assert caught.value.code == "engine_unauthorized"
+    monkeypatch.setenv("KODOPIS_API_KEY_ENDPOINT", served.url + "/")
+    assert isinstance(await connect_endpoint(served.url), HttpEngine)
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

@@ -5,17 +5,26 @@ code starts. Only the standard library is importable in there.
 
 What holds the code back:
 
-- Linux where user namespaces may be made: no network at all, no view of other processes, the whole file system
-  read-only but for the working directory (which is in memory, 64 MiB), at most 32 processes, and everything it started
-  dies with it. Memory and CPU time are limited per process by rlimits.
-- Elsewhere (macOS, Windows, Linux that refuses namespaces): an audit hook refuses connections, new processes, foreign
-  libraries, and writing outside the working directory; POSIX rlimits where they work; memory is watched from outside.
+- Linux (x86_64, aarch64) where user namespaces and seccomp filters may be had: no network at all, no sockets but
+  Internet ones and connected stream pairs (so no `multiprocessing.Manager` and no `forkserver`), no view of other
+  processes, the whole file system read-only but for the working directory (which is in memory, 64 MiB), no devices but
+  `/dev/null` and its like, no capabilities to undo any of that, at most 32 processes, and everything it started dies
+  with it. Memory and CPU time are limited per process by rlimits.
+- Elsewhere (macOS, Windows, Linux that refuses one of these): an audit hook refuses connections, new processes and
+  interpreters, foreign libraries, and writing outside the working directory, sqlite3's files included; POSIX rlimits
+  where they work; memory is watched from outside.
 - Everywhere: an empty environment, no stdin, a temporary working directory that is removed, a wall-clock limit, and
   output kept up to 64 KiB.
 
-What it does not cover: files the user may read can be read (nothing can be sent anywhere, but the output is kept);
-several processes can together use several times `memory_bytes`; an audit hook stops careless code, not an attacker who
-knows Python's internals, so outside Linux namespaces run only what models write for harmless tasks; kernel bugs.
+What it does not cover:
+
+- Everywhere: files the user may read can be read (nothing can be sent anywhere, but the output is kept); bugs of the
+  kernel.
+- Linux namespaces: named pipes that the user may write to can be written to, which a read-only file system does not
+  hold; several processes can together use several times `memory_bytes`.
+- Elsewhere: an audit hook stops careless code, not an attacker who knows Python's internals, so run only what models
+  write for harmless tasks. Some writing outside raises no event: sqlite3's `ATTACH` and `VACUUM INTO`, `dbm`,
+  `os.mkfifo`, shared memory. `socket.socketpair` on Windows needs connections to 127.0.0.1, so they are allowed there.
 """
 
 from __future__ import annotations
@@ -124,10 +133,17 @@ def _wait(process: subprocess.Popen[bytes], deadline: float, memory_bytes: int) 
 
 
 def _resident_bytes(pid: int) -> int:
+    """Of the process and what it started: on Windows a virtual environment's `python.exe` only starts the real one."""
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(pid)
+        together = [process, *process.children(recursive=True)]
     except psutil.Error:
         return 0
+    total = 0
+    for one in together:
+        with contextlib.suppress(psutil.Error):
+            total += int(one.memory_info().rss)
+    return total
 
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:

@@ -226,32 +226,262 @@ def test_the_working_directory_is_gone_afterwards() -> None:
     assert not Path(outcome.stdout.strip()).exists()
 
 
-def test_the_guard_of_other_systems_refuses_the_same(tmp_path: Path) -> None:
-    """The audit hook, alone, in a process without namespaces: as on macOS and Windows."""
-    import subprocess
+@pytest.fixture(scope="module")
+def namespaces() -> None:
+    """For tests of what only Linux namespaces hold."""
+    if not sandbox.run("import os; assert os.getpid() == 1").passed:
+        pytest.skip("this system has no namespaces for users")
 
-    code = f"""
-import os, socket, subprocess, sys
-sys.path.insert(0, {str(Path(sandbox.__file__).parent)!r})
-from sandbox_child import guard
-os.chdir({str(tmp_path)!r})
-sys.addaudithook(guard({str(tmp_path)!r}))
-open('inside.txt', 'w').close()
-os.remove('inside.txt')
-open(os.devnull, 'w').close()
+
+LIFTING = """
+import ctypes, errno, os
+
+libc = ctypes.CDLL(None, use_errno=True)
+MOUNT_SETATTR, HERE, RECURSIVE, READ_ONLY, NO_DEVICES = 442, -100, 0x8000, 1, 4
+NEW_MOUNTS, NEW_USER = 0x20000, 0x10000000
+
+def error_of(result):
+    return errno.errorcode[ctypes.get_errno()] if result else "none"
+
+def lift(path, attributes):
+    asked = (ctypes.c_uint64 * 4)(0, attributes, 0, 0)
+    return error_of(libc.syscall(MOUNT_SETATTR, HERE, path, 0, asked, ctypes.sizeof(asked)))
+"""
+
+
+@pytest.mark.parametrize("before", ["", "libc.unshare(NEW_USER | NEW_MOUNTS)"])
+@pytest.mark.usefixtures("namespaces")
+def test_the_mounts_cannot_be_undone(tmp_path: Path, before: str) -> None:
+    tmp_path.chmod(0o777)
+    code = f"""{LIFTING}
+{before}
+assert lift(b"/", READ_ONLY) == "EPERM"
+assert lift(b"/dev", NO_DEVICES) == "EPERM"
+if not {before!r}:
+    assert error_of(libc.umount2(os.getcwd().encode(), 2)) == "EPERM"
+for path in ({str(tmp_path / "made.txt")!r}, "/proc/sys/kernel/core_pattern"):
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+    except OSError:
+        pass
+    else:
+        raise AssertionError(path)
+"""
+    outcome = sandbox.run(code)
+    assert outcome.error == "", outcome.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_no_capability_is_left_nor_comes_back_in_a_new_program() -> None:
+    code = """
+import subprocess
+
+shown = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
+for status in (open("/proc/self/status").read(), shown):
+    sets = dict(line.split(":") for line in status.splitlines() if line.startswith("Cap"))
+    assert len(sets) == 5 and all(int(value, 16) == 0 for value in sets.values()), sets
+"""
+    outcome = sandbox.run(code)
+    assert outcome.error == "", outcome.stdout
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_devices_are_closed_but_for_the_harmless_ones() -> None:
+    code = """
+import os, subprocess
+
+open(os.devnull, "w").write("x")
+assert len(open("/dev/urandom", "rb").read(8)) == 8
+subprocess.run(["ls", "/"], stdout=subprocess.DEVNULL, check=True)
+for path in ("/dev/ptmx", "/dev/tty"):
+    try:
+        os.open(path, os.O_RDWR)
+    except (PermissionError, FileNotFoundError):
+        continue
+    raise AssertionError(path)
+"""
+    outcome = sandbox.run(code)
+    assert outcome.error == "", outcome.stdout
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_sockets_in_the_file_system_are_out_of_reach(tmp_path: Path) -> None:
+    import socket
+
+    tmp_path.chmod(0o777)
+    with socket.socket(socket.AF_UNIX) as stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+        for listening, name in ((stream, "s"), (datagrams, "d")):
+            listening.bind(str(tmp_path / name))
+            (tmp_path / name).chmod(0o777)
+        stream.listen()
+        code = f"""
+import ctypes, errno, socket
+
 for attempt in (
-    lambda: open('../outside.txt', 'w'),
-    lambda: os.rename('.', '../other'),
-    lambda: os.system('echo out'),
-    lambda: subprocess.run([sys.executable, '-c', '']),
-    lambda: socket.create_connection(('1.1.1.1', 53), timeout=1),
+    lambda: socket.socket(socket.AF_UNIX).connect({str(tmp_path / "s")!r}),
+    lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"out", {str(tmp_path / "d")!r}),
+    lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_RAW)[0].sendto(b"out", {str(tmp_path / "d")!r}),
+    lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
 ):
     try:
         attempt()
+    except PermissionError:
+        continue
+    raise AssertionError("allowed")
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.syscall(425, 1, ctypes.create_string_buffer(120)) == -1 and ctypes.get_errno() == errno.EPERM  # io_uring
+here, there = socket.socketpair()
+here.sendall(b"in")
+assert there.recv(2) == b"in"
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+"""
+        outcome = sandbox.run(code)
+    assert outcome.error == "", outcome.stdout
+
+
+def guarded(directory: Path, code: str) -> None:
+    """Run the code under the real guard, alone, in a process without namespaces: as on macOS and Windows."""
+    import subprocess
+
+    program = f"""
+import os, sys
+sys.path.insert(0, {str(Path(sandbox.__file__).parent)!r})
+from sandbox_child import install_guard
+os.chdir({str(directory)!r})
+install_guard({str(directory)!r})
+
+def refused(attempt):
+    try:
+        attempt()
     except PermissionError as error:
-        assert 'sandbox' in str(error)
+        assert 'sandbox' in str(error), error
     else:
         raise AssertionError('allowed')
+
+{code}
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_guard_of_other_systems_refuses_the_same(tmp_path: Path) -> None:
+    code = """
+import socket, subprocess
+open('inside.txt', 'w').close()
+os.remove('inside.txt')
+open(os.devnull, 'w').close()
+refused(lambda: open('../outside.txt', 'w'))
+refused(lambda: os.rename('.', '../other'))
+refused(lambda: os.system('echo out'))
+refused(lambda: subprocess.run([sys.executable, '-c', '']))
+refused(lambda: socket.create_connection(('1.1.1.1', 53), timeout=1))
+"""
+    guarded(tmp_path, code)
+
+
+def test_the_guard_refuses_processes_and_interpreters_without_it(tmp_path: Path) -> None:
+    """Neither may start: a new Python has no hook."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    code = f"""
+import importlib, multiprocessing
+refused(multiprocessing.get_context('spawn').Process(target=open, args=({str(tmp_path / "out.txt")!r}, 'w')).start)
+for name in ('_interpreters', '_xxsubinterpreters'):
+    try:
+        importlib.import_module(name).create()
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError('allowed')
+"""
+    guarded(inside, code)
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+
+
+def test_the_guard_knows_where_a_relative_path_leads(tmp_path: Path) -> None:
+    inside, elsewhere = tmp_path / "inside", tmp_path / "elsewhere"
+    inside.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "kept.txt").touch()
+    code = f"""
+import shutil, tempfile
+
+os.makedirs('one/two')
+os.chdir('one')
+open('../above.txt', 'w').close()
+os.remove('../above.txt')
+if os.name == 'posix':
+    folder = os.open(os.path.dirname(os.getcwd()), os.O_RDONLY)
+    os.mkdir('three', dir_fd=folder)
+    refused(lambda: os.mkdir('../out', dir_fd=folder))
+    refused(lambda: os.open('../out.txt', os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+    refused(lambda: os.open({str(elsewhere)!r}, os.O_RDONLY))
+os.chdir({str(elsewhere)!r})
+refused(lambda: open('new.txt', 'w'))
+refused(lambda: os.open('new.txt', os.O_WRONLY | os.O_CREAT))
+refused(lambda: os.mkdir('new'))
+refused(lambda: os.remove('kept.txt'))
+refused(lambda: os.rename('kept.txt', 'moved.txt'))
+refused(lambda: shutil.rmtree('.'))
+assert open('kept.txt').read() == ''
+with tempfile.TemporaryDirectory(dir={str(inside)!r}) as folder:
+    os.mkdir(os.path.join(folder, 'sub'))
+    open(os.path.join(folder, 'sub', 'x.txt'), 'w').close()
+assert not os.path.exists(folder)
+shutil.rmtree({str(inside / "one")!r})
+"""
+    guarded(inside, code)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
+        ["inside", "elsewhere", "kept.txt", *(["three"] if os.name == "posix" else [])]
+    )
+
+
+def test_the_guard_refuses_databases_outside(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    outside = tmp_path / "out.db"
+    code = f"""
+import pathlib, sqlite3
+
+for database, uri in (
+    (':memory:', False), ('', False), ('file::memory:?cache=shared', True), ('file:name?mode=memory', True),
+    ('x.db', False), (b'x.db', False), (pathlib.Path('x.db').absolute(), False),
+    ('file:y%20z.db?mode=rwc', True), (pathlib.Path('x.db').absolute().as_uri(), True),
+):
+    with sqlite3.connect(database, uri=uri) as connection:
+        connection.execute('create table if not exists a(b)')
+    connection.close()
+refused(lambda: sqlite3.connect({str(outside)!r}))
+refused(lambda: sqlite3.connect('../out.db'))
+refused(lambda: sqlite3.connect({outside.as_uri()!r}, uri=True))
+refused(lambda: sqlite3.connect('file:%2E%2E/out.db?mode=rwc', uri=True))
+"""
+    guarded(inside, code)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inside", "x.db", "y z.db"]
+
+
+def test_asyncio_and_threads_work_under_the_guard(tmp_path: Path) -> None:
+    code = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+assert asyncio.run(asyncio.to_thread(len, 'ab')) == 2
+with ThreadPoolExecutor(2) as pool:
+    assert list(pool.map(abs, [-1])) == [1]
+"""
+    guarded(tmp_path, code)
+
+
+def test_memory_is_counted_together_with_that_of_children() -> None:
+    """As of a virtual environment on Windows, whose `python.exe` starts the real one."""
+    import subprocess
+
+    grow = f"x = bytearray(b'x') * {100 * MIB}; print('grown', flush=True); input()"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grow!r}])"
+    with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()
+        together = sandbox._resident_bytes(process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert together > 100 * MIB

@@ -172,7 +172,12 @@ async def test_a_file_that_is_not_what_the_catalog_says_starts_no_engine(
 ) -> None:
     monkeypatch.setenv("KODOPIS_LANG", "ru")
     read: list[Path] = []
-    monkeypatch.setattr(store, "sha256_of", lambda path, progress=None: read.append(path) or sha256_of(path))
+
+    def reading(path: Path, progress: object = None) -> str:
+        read.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(store, "sha256_of", reading)
     for _ in range(2):
         with pytest.raises(EngineError, match=r"^Файл модели повреждён: .*known.gguf; выполните: kodopis models"):
             await serve(choose(Settings(model="known")))

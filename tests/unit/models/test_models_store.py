@@ -136,7 +136,12 @@ def test_the_disk_has_the_bytes_before_the_name(
     done: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("sync"))
     replace_file = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda path, to: done.append("name") or replace_file(path, to))
+
+    def named(path: Path, to: Path) -> Path:
+        done.append("name")
+        return replace_file(path, to)
+
+    monkeypatch.setattr(Path, "replace", named)
     store.install(entry.files[0], finished, "x")
     assert done[:2] == ["sync", "name"]
 

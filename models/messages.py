@@ -178,6 +178,11 @@ CANNOT_WRITE = Message(
     en="The model's files cannot be written: {folder} ({reason}); check the permissions and the disk.",
 )
 
+FILE_IN_USE = Message(
+    ru="Файл занят или недоступен ({reason}); остановите движок (kodopis stop), проверьте права и повторите.",
+    en="The file is in use or out of reach ({reason}); stop the engine (kodopis stop), check rights and try again.",
+)
+
 ID_TAKEN = Message(
     ru="Имя «{id}» уже занято в каталоге; задайте другое: --id ИМЯ",
     en='The id "{id}" is taken in the catalog; give another: --id ID',

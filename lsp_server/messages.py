@@ -231,6 +231,10 @@ ENGINE_START_FAILED = Message(
     ru="Процесс модели не запустился ({detail}): выполните kodopis doctor, он покажет причину.",
     en="The model's process did not start ({detail}): run kodopis doctor to see why.",
 )
+DATA_UNWRITABLE = Message(
+    ru="Папка данных {path} недоступна ({reason}): освободите место или проверьте права и повторите запрос.",
+    en="The data folder {path} cannot be used ({reason}): make room or check the permissions, and ask again.",
+)
 ENGINE_KEEPS_DYING = Message(
     ru="Процесс модели падает раз за разом: посмотрите журнал в {log} и выберите другую модель.",
     en="The model's process keeps crashing: look at the log in {log}, and choose another model.",

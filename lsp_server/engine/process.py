@@ -136,16 +136,20 @@ class EngineProcess:
 
     def _start(self, identity: str) -> EngineState:
         """Start the process, unless another window just did; returns once it listens."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(identity)
         try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             with filelock.FileLock(path.with_suffix(".lock"), timeout=_START_TIMEOUT_S):
                 if (state := self._living(identity)) is not None:
                     return state
                 path.unlink(missing_ok=True)
                 return self._spawn(path)
-        except (OSError, filelock.Timeout) as error:
+        except filelock.Timeout as error:
             raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=error) from error
+        except OSError as error:
+            raise EngineError(
+                "data_unwritable", messages.DATA_UNWRITABLE, path=self._directory, reason=error
+            ) from error
 
     def _spawn(self, path: Path) -> EngineState:
         # -P: the working directory is never searched for modules; a user's project may hold a json.py.

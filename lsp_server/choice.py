@@ -6,6 +6,7 @@ the user, downloads and status (`engines`), the catalog (`models`).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import json
@@ -151,11 +152,31 @@ async def _serve(choice: Choice, on_wait: OnWait | None, idle_timeout_s: float) 
         served = _served(choice, engine, props, found.routes, found.lora)
         return replace(served, model_id=name, title=name, bare_lora=found.bare_lora, trouble=found.trouble)
     choice.require_installed()
-    engine = LocalEngine(EngineProcess(choice.spec, idle_timeout_s=idle_timeout_s), on_wait)
+    check = functools.partial(_verify, choice.entry)
+    engine = LocalEngine(EngineProcess(choice.spec, idle_timeout_s=idle_timeout_s, check=check), on_wait)
     props = await engine.props()
     return _served(
         choice, engine, props, routes, {kind: (LoraScale(0, scale),) for kind, scale in routes.scales.items()}
     )
+
+
+def _verify(entry: ModelEntry | None) -> None:
+    """Refuse files that are not what the catalog says, whoever put them there. Files that are as recorded cost nothing.
+
+    A file of the user's own that nobody knows the hash of is not read: there is nothing to hold it against.
+
+    Raises:
+        EngineError: what `Store.verify` says, or `model_unreadable`.
+    """
+    if entry is None:
+        return
+    files = tuple(file for file in entry.files if file.path is None or file.sha256)
+    try:
+        Store().verify(replace(entry, files=files))
+    except ModelError as error:
+        raise EngineError(error.code, error.message, **error.fields) from error
+    except OSError as error:
+        raise EngineError("model_unreadable", messages.MODEL_UNREADABLE, title=entry.title, reason=error) from error
 
 
 def _served(choice: Choice, engine: Engine, props: EngineProps, routes: Routes, lora: Lora) -> Served:

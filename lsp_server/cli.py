@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import ipaddress
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -146,10 +147,15 @@ def _ask(options: argparse.Namespace) -> int:
 
 
 def _print_exactly(text: str, newline: str) -> None:
-    """Print a text that has a file's own line ends: Windows' console stream would make \\r\\r\\n of \\r\\n."""
+    """Print a text that has a file's own line ends, as UTF-8 where it goes into a file.
+
+    Windows' console stream would make \\r\\r\\n of \\r\\n, and write a file that Python cannot read.
+    """
     reconfigure = getattr(sys.stdout, "reconfigure", None)  # a captured stream may have none
     if reconfigure is not None:
         reconfigure(newline="")
+        if not sys.stdout.isatty() and not os.environ.get("PYTHONIOENCODING"):
+            reconfigure(encoding="utf-8", errors="replace")
     print(text, end=newline)
 
 

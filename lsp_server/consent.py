@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from filelock import FileLock
+
 from models.home import data_home
 
 _FILE = "allowed-endpoints.json"
+_LOCK_TIMEOUT_S = 10.0
 
 
 def is_allowed(endpoint: str, home: Path | None = None) -> bool:
@@ -19,9 +22,10 @@ def allow(endpoint: str, home: Path | None = None) -> None:
     """Remember that the user allowed it."""
     path = (home or data_home()) / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps([*_read(home), endpoint], ensure_ascii=False), encoding="utf-8")
-    temporary.replace(path)
+    with FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S):  # another window may be allowing another endpoint
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps([*_read(home), endpoint], ensure_ascii=False), encoding="utf-8")
+        temporary.replace(path)
 
 
 def _read(home: Path | None) -> list[str]:

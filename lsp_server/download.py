@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 from lsp_server import messages
 from lsp_server.errors import KodopisError
 from models.messages import language
@@ -45,12 +47,22 @@ async def download(model_id: str, title: str, on_progress: OnProgress) -> None:
             reason = _report(line, on_progress) or reason
         code = await process.wait()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        if process.returncode is None:
+            _end(process)
         said = (await errors).decode("utf-8", "replace").strip()[-_LAST_WORDS:]
     if code:
         reason = reason or (said.splitlines()[-1] if said else messages.DOWNLOAD_UNEXPLAINED(id=model_id))
         raise KodopisError("download_failed", messages.DOWNLOAD_FAILED, title=title, reason=reason)
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    """Windows ends a process without a word to it, so that it cannot end its pip: that is done from here."""
+    with contextlib.suppress(ProcessLookupError, psutil.Error):
+        below = psutil.Process(process.pid).children(recursive=True) if sys.platform == "win32" else []
+        process.terminate()
+        for child in below:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
 
 
 def _report(line: bytes, on_progress: OnProgress) -> str:

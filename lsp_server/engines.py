@@ -24,6 +24,7 @@ from lsp_server.served import Served
 from lsp_server.settings import Settings
 from models.catalog import ModelEntry
 from models.errors import ModelError
+from models.home import data_home
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +145,8 @@ class Engines:
 
     async def _choice(self) -> Choice:
         try:
-            return await asyncio.to_thread(choose, self._settings)
+            with _told_of_files():
+                return await asyncio.to_thread(choose, self._settings)
         except (KodopisError, ModelError) as error:
             self.failed(error)
             raise
@@ -159,20 +161,22 @@ class Engines:
                     self._editor.update_status(state="loading", percent=percent)
                     report(percent, f"{seconds:.0f} s")
 
-                served = await serve(choice, on_wait)
+                with _told_of_files():
+                    served = await serve(choice, on_wait)
         except (KodopisError, ModelError) as error:
-            self._starting = None
             self.failed(error)
             raise
         except asyncio.CancelledError:
             self._editor.set_status(Status("off"))
             raise
+        finally:
+            if self._starting is asyncio.current_task():  # new settings may have begun another start
+                self._starting = None
         if self._settings == choice.settings:
             self._served = served
             self._editor.set_status(Status("ready", served.title, served.is_remote))
         if served.trouble:
             self._editor.show_once(served.trouble)
-        self._starting = None
         return served
 
     async def _require_consent(self, choice: Choice, *, may_ask: bool) -> None:
@@ -199,7 +203,7 @@ class Engines:
             question = messages.ENDPOINT_QUESTION(endpoint=endpoint)
             answer = await self._editor.ask(question, [messages.ENDPOINT_YES(), messages.ENDPOINT_NO()])
             if answer == messages.ENDPOINT_YES():
-                consent.allow(endpoint)
+                await asyncio.to_thread(consent.allow, endpoint)
             return answer == messages.ENDPOINT_YES()
         finally:
             del self._consenting[endpoint]
@@ -261,6 +265,15 @@ def _process(choice: Choice) -> EngineProcess:
 
 def _size(entry: ModelEntry) -> str:
     return f"{entry.size_bytes / 1e9:.1f} GB" if entry.size_bytes else "?"
+
+
+@contextlib.contextmanager
+def _told_of_files() -> Iterator[None]:
+    """Turn what the system says of files (a full disk, rights that are missing) into an error for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise KodopisError("data_unwritable", messages.DATA_UNWRITABLE, path=data_home(), reason=error) from error
 
 
 def _look_at_error(task: asyncio.Task[Served] | asyncio.Task[bool]) -> None:

@@ -195,6 +195,10 @@ MODEL_FILE_MISSING = Message(
     ru="Нет файла модели {path}: скачайте модель командой kodopis models get.",
     en="There is no model file {path}: fetch the model with kodopis models get.",
 )
+MODEL_UNREADABLE = Message(
+    ru="Файл модели {title} не читается ({reason}): проверьте права и диск и повторите запрос.",
+    en="The file of the model {title} cannot be read ({reason}): check the permissions and the disk, and ask again.",
+)
 MODEL_DAMAGED = Message(
     ru="Файл модели {path} повреждён или не подходит ({detail}): проверьте его командой kodopis models verify.",
     en="The model file {path} is damaged or not supported ({detail}): check it with kodopis models verify.",
@@ -226,6 +230,10 @@ ENGINE_ILLEGAL_INSTRUCTION = Message(
 ENGINE_START_FAILED = Message(
     ru="Процесс модели не запустился ({detail}): выполните kodopis doctor, он покажет причину.",
     en="The model's process did not start ({detail}): run kodopis doctor to see why.",
+)
+DATA_UNWRITABLE = Message(
+    ru="Папка данных {path} недоступна ({reason}): освободите место или проверьте права и повторите запрос.",
+    en="The data folder {path} cannot be used ({reason}): make room or check the permissions, and ask again.",
 )
 ENGINE_KEEPS_DYING = Message(
     ru="Процесс модели падает раз за разом: посмотрите журнал в {log} и выберите другую модель.",

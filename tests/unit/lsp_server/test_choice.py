@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lsp_server.choice import choose
+from lsp_server.choice import _verify, choose, serve
 from lsp_server.engine.base import EngineProps, LoraScale
+from lsp_server.errors import EngineError
 from lsp_server.routing import endpoint_routes
 from lsp_server.settings import Settings
+from models import store
 from models.prompt import Kind
+from models.store import sha256_of
 
 from ..models.model_files import LORA, write_gguf
 
@@ -136,3 +141,74 @@ def test_an_endpoints_own_adapters_act_as_their_owner_set_them() -> None:
 def test_an_endpoint_without_the_adapter_that_is_wanted_says_so() -> None:
     assert "own-ru" in on_endpoint(adapter="own-ru").trouble
     assert not on_endpoint().trouble
+
+
+KNOWN = f"""
+[[model]]
+id = "known"
+title = "Известная"
+description = {{ru = "", en = ""}}
+licence = "MIT"
+architecture = "qwen2"
+n_params = 1000
+n_ctx_train = 2048
+prompt = {{code = "prefix"}}
+files = [{{name = "known.gguf", size_bytes = 1000, sha256 = "{hashlib.sha256(b"x" * 1000).hexdigest()}"}}]
+"""
+
+
+@pytest.fixture
+def known(home: Path) -> Path:
+    """A model that somebody put into the store by hand: of the right size, with other bytes."""
+    (home / "catalog.toml").write_text(KNOWN, encoding="utf-8")
+    path = home / "models" / "known.gguf"
+    path.parent.mkdir()
+    path.write_bytes(bytes(1000))
+    return path
+
+
+async def test_a_file_that_is_not_what_the_catalog_says_starts_no_engine(
+    known: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KODOPIS_LANG", "ru")
+    read: list[Path] = []
+
+    def reading(path: Path, progress: object = None) -> str:
+        read.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(store, "sha256_of", reading)
+    for _ in range(2):
+        with pytest.raises(EngineError, match=r"^Файл модели повреждён: .*known.gguf; выполните: kodopis models"):
+            await serve(choose(Settings(model="known")))
+    assert read == [known]  # not for every request
+    assert not list((home / "engine").glob("*"))
+
+
+def test_a_whole_file_is_read_until_it_is_changed(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = choose(Settings(model="known")).entry
+    known.write_bytes(b"x" * 1000)
+    _verify(entry)
+    with monkeypatch.context() as context:
+        context.setattr(store, "sha256_of", None)
+        _verify(entry)
+    known.write_bytes(b"y" * 1000)
+    os.utime(known, ns=(1, 1))
+    with pytest.raises(EngineError):
+        _verify(entry)
+
+
+def test_a_file_of_the_users_own_that_nobody_knows_is_not_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "sha256_of", None)
+    _verify(choose(Settings(model=str(home / "own.gguf"), adapter="none")).entry)
+
+
+@pytest.mark.usefixtures("known")
+async def test_a_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(store, "sha256_of", broken)
+    with pytest.raises(EngineError, match=r"Известная.*Input/output error") as caught:
+        await serve(choose(Settings(model="known")))
+    assert caught.value.code == "model_unreadable"

@@ -106,6 +106,14 @@ def test_the_console_of_windows_does_not_double_line_ends(monkeypatch: pytest.Mo
     assert raw.getvalue() == b"a = 1\r\nb = 2\r\n"
 
 
+def test_code_that_goes_into_a_file_is_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="cp1251", write_through=True))
+    cli._print_exactly("имя = '→'", "\n")
+    assert raw.getvalue().decode() == "имя = '→'\n"
+
+
 @pytest.mark.parametrize("endpoint", ["http://[::1", "gpu.example.org:8080"])
 def test_ask_refuses_an_endpoint_that_is_no_address(tmp_path: Path, endpoint: str) -> None:
     done = kodopis(tmp_path, "ask", "сложи", "--endpoint", endpoint)
@@ -150,6 +158,35 @@ def test_a_taken_port(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert address in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_page_in_a_browser_is_not_answered(tmp_path: Path) -> None:
+    """What it can send at most: a message in the body of a POST, or a method of its own at a name that it owns."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = free.getsockname()
+    env = {**os.environ, "KODOPIS_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "lsp_server", "serve", "--tcp", f"{host}:{port}"]
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}).encode()
+    message = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as server:
+        assert server.stderr is not None
+        assert b"listening" in server.stderr.readline()
+        for method in (b"POST", b"CONTENT-LENGTH"):
+            with socket.create_connection((host, port), timeout=60) as page:
+                page.sendall(method + b" / HTTP/1.1\r\nHost: x\r\n" + message)
+                assert _received(page) == b""
+        with socket.create_connection((host, port)), socket.create_connection((host, port), timeout=60) as editor:
+            editor.sendall(message)
+            assert editor.recv(1 << 16).startswith(b"Content-")
+            editor.sendall(b'Content-Length: 33\r\n\r\n{"jsonrpc":"2.0","method":"exit"}')
+        assert server.wait(60) is not None
+
+
+def _received(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1 << 16)
+    except ConnectionResetError:
+        return b""
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["serve", "--stdio", "--tcp", "x"], ["ask", "--line", "x"]])

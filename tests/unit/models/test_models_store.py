@@ -92,6 +92,60 @@ def test_what_was_recorded_holds_where_the_catalog_knows_no_hash(store: Store, e
         store.verify(unknown, again=True)
 
 
+def test_damage_is_not_forgotten(store: Store, entry: ModelEntry) -> None:
+    unknown = replace(entry, files=(replace(entry.files[0], sha256=None, size_bytes=None),))
+    store.verify(unknown)
+    damage(store.path(unknown))
+    os.utime(store.path(unknown), ns=(1, 1))
+    reads: list[int] = []
+    for _ in range(2):
+        with pytest.raises(ModelError, match="повреждён"):
+            store.verify(unknown, progress=lambda done, total: reads.append(done))
+    assert len(reads) == 1
+    damage(store.path(unknown))  # and mended
+    os.utime(store.path(unknown), ns=(2, 2))
+    store.verify(unknown)
+
+
+def test_a_hard_link_that_is_written_to_is_noticed(store: Store, entry: ModelEntry, tmp_path: Path) -> None:
+    store.verify(entry)
+    os.link(store.path(entry), tmp_path / "own.gguf")
+    damage(tmp_path / "own.gguf")
+    os.utime(tmp_path / "own.gguf", ns=(1, 1))
+    with pytest.raises(ModelError, match="повреждён"):
+        store.verify(entry)
+
+
+def test_a_full_disk_only_costs_another_reading(
+    store: Store, entry: ModelEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    store.verify(entry)
+    damage(store.path(entry))
+    with pytest.raises(ModelError, match="повреждён"):
+        store.verify(entry)
+
+
+def test_the_disk_has_the_bytes_before_the_name(
+    store: Store, entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = write_gguf(tmp_path / "finished", {"general.architecture": "qwen2"})
+    done: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("sync"))
+    replace_file = Path.replace
+
+    def named(path: Path, to: Path) -> Path:
+        done.append("name")
+        return replace_file(path, to)
+
+    monkeypatch.setattr(Path, "replace", named)
+    store.install(entry.files[0], finished, "x")
+    assert done[:2] == ["sync", "name"]
+
+
 def test_a_file_with_no_known_hash_must_be_a_gguf(store: Store, entry: ModelEntry) -> None:
     unknown = replace(entry, files=(replace(entry.files[0], sha256=None, size_bytes=None),))
     store.path(unknown).write_bytes(b"<html>404</html>")

@@ -15,10 +15,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lsp_server import messages
 from lsp_server.engine.base import CompletionRequest
 from lsp_server.engine.client import HttpEngine
 from lsp_server.engine.local import LocalEngine
-from lsp_server.engine.process import EngineProcess, is_alive, running_engines, start_error, stop_engine
+from lsp_server.engine.process import (
+    EngineProcess,
+    _windows_flags,
+    is_alive,
+    running_engines,
+    start_error,
+    stop_engine,
+)
 from lsp_server.engine.spec import EngineSpec
 from lsp_server.engine.statefile import EngineState
 from lsp_server.errors import EngineError
@@ -154,6 +162,32 @@ async def test_an_idle_engine_ends_itself(spec: EngineSpec, home: Path) -> None:
 async def test_a_busy_engine_is_not_idle(spec: EngineSpec, home: Path) -> None:
     state = await EngineProcess(spec, directory=home, idle_timeout_s=0.5).connect()
     assert await answer(HttpEngine(state.url, state.token), "долго") == "слово " * 200
+
+
+def test_an_engine_on_windows_has_a_console_without_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A venv's python.exe starts another, which opens a window where it inherits no console."""
+    flags = {"CREATE_NEW_PROCESS_GROUP": 0x200, "CREATE_NO_WINDOW": 0x08000000, "DETACHED_PROCESS": 0x8}
+    for name, value in flags.items():
+        monkeypatch.setattr(subprocess, name, value, raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert _windows_flags() == 0x08000200
+
+
+async def test_the_check_comes_before_each_start_and_can_refuse_it(spec: EngineSpec, home: Path) -> None:
+    checked: list[int] = []
+
+    def refuse() -> None:
+        raise EngineError("file-damaged", messages.MODEL_FILE_MISSING, path="m.gguf")
+
+    with pytest.raises(EngineError, match=r"m\.gguf"):
+        await EngineProcess(spec, directory=home, check=refuse).connect()
+    assert not running_engines(home)
+    checking = EngineProcess(spec, directory=home, check=lambda: checked.append(1))
+    for n_starts in (1, 2):
+        await checking.connect()
+        await checking.connect()
+        assert len(checked) == n_starts
+        await checking.stop()
 
 
 async def test_stop(spec: EngineSpec, home: Path) -> None:

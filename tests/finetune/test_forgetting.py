@@ -28,7 +28,7 @@ def _run(smoke: Workshop, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _files(smoke: Workshop) -> tuple[Path, Path]:
     run = smoke.runs / "smoke-qwen2"
-    (adapter,) = (run / "export").glob("*lora*.gguf")
+    (adapter,) = (run / "export").glob("*adapter.gguf")
     return run / "base" / "start-q4_k_m.gguf", adapter
 
 

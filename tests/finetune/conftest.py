@@ -11,7 +11,7 @@ import pytest
 from workshop import Workshop
 
 _FOLDER = Path(__file__).parent
-_WITHOUT_TRAINING = ("test_sandbox.py",)
+_WITHOUT_TRAINING = ("test_sandbox.py", "test_sandbox_guard.py")
 _lacks_training = any(importlib.util.find_spec(package) is None for package in ("torch", "trl", "lm_eval"))
 collect_ignore = [
     path.name for path in _FOLDER.glob("test_*.py") if _lacks_training and path.name not in _WITHOUT_TRAINING

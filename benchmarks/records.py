@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from models.json_lines import lines_of
 
@@ -39,6 +40,14 @@ class Records:
         self._rows[key] = row
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            with self._path.open("a+b") as file:
+                file.write(_after_whole_line(file) + json.dumps(row, ensure_ascii=False).encode() + b"\n")
         return row
+
+
+def _after_whole_line(file: BinaryIO) -> bytes:
+    """What has to be written first, so that a line that a killed run left half written does not swallow the next."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"

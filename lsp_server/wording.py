@@ -221,8 +221,10 @@ def _states_action(words: list[str]) -> bool:
 
 
 def _asks_inside(words: list[str]) -> bool:
-    """«для каждого файла посчитать размер», «из строки вытащи числа»: circumstances first, then the command."""
-    if not words or not morphology.has(words[0], "PREP") or not vocabulary.MODAL.isdisjoint(words):
+    """«для каждого файла посчитать размер», «используя pandas прочитать csv»: circumstances first, then the command."""
+    if not words or not vocabulary.MODAL.isdisjoint(words):
+        return False
+    if not morphology.has(words[0], "PREP") and not morphology.has(words[0], "GRND"):
         return False
     verb = next((word for word in words[1:] if roles.is_command(word) or morphology.is_finite(word)), "")
     is_command = bool(verb) and roles.is_command(verb) and not morphology.has(verb, "NOUN")

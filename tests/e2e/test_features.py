@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -321,7 +322,7 @@ async def test_status_models_and_the_engine(start: StartEditor) -> None:
     uri = editor.open(FUNCTION)
     await editor.complete(uri, editor.end(uri, 2))
     assert (await editor.command("status"))["state"] == "ready"
-    states = [status["state"] for status in editor.statuses]
+    states = [state for state, _ in groupby(status["state"] for status in editor.statuses)]  # the speed comes apart
     assert states[0] == "starting"
     assert states[-2:] == ["thinking", "ready"]
     ids = [model["id"] for model in (await editor.command("models"))["models"]]

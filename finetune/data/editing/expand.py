@@ -14,7 +14,7 @@ from finetune.data.rows import Dropped, Row
 from models.prompt import CodeRequest, render_code
 
 _UNITS = ("    ", "\t", "  ")
-_UNIT_WEIGHTS = (0.76, 0.16, 0.08)
+_UNIT_WEIGHTS = (0.84, 0.1, 0.06)
 _NEIGHBOURS = (0, 1, 2)
 _NEIGHBOUR_WEIGHTS = (0.45, 0.35, 0.2)
 _NEIGHBOUR_LINES = 14

@@ -235,7 +235,7 @@ def _continuation(subject: Subject, header: str, rng: Random) -> str:
     """A line that uses the last name bound, now and then."""
     last = ast.parse(subject.parts.body).body[-1]
     target = last.targets[0] if isinstance(last, ast.Assign) else getattr(last, "target", None)
-    if not isinstance(target, ast.Name) or rng.random() < 0.4:
+    if not isinstance(target, ast.Name) or rng.random() < 0.15:
         return ""
     return f"return {target.id}" if header.startswith("def") and rng.random() < 0.6 else f"print({target.id})"
 

@@ -78,7 +78,8 @@ class Edit:
 def assemble(place: str, instruction: str, *, above: str, code: str, below: str, unit: str) -> Edit | None:
     """Put the pieces of one file together, written with `unit`; None where they are no Python or too long below.
 
-    `above` and `below` are whole lines; `code` is at the indentation it has in the file.
+    `above` and `below` are whole lines; `code` is at the indentation it has in the file. A unit that nothing around
+    the code shows is not asked of anybody: then it is four spaces.
     """
     code = code.strip("\n")
     below = below.rstrip("\n")
@@ -88,8 +89,10 @@ def assemble(place: str, instruction: str, *, above: str, code: str, below: str,
     whole = f"{above}{code}\n{below}"
     if not parses(whole):
         return None
-    lines = in_unit(whole, unit).split("\n")
     first, last = above.count("\n"), above.count("\n") + code.count("\n") + 1
+    lines = in_unit(whole, unit).split("\n")
+    if not any(line.startswith(unit) for line in (*lines[:first], *lines[last:])):
+        lines = whole.split("\n")
     completion = lines[first:last]
     return Edit(
         place=place,

@@ -65,9 +65,17 @@ def test_all_places_and_indentations_occur(edits: list[Row]) -> None:
     }
     assert min(places.values()) >= 10
     texts = [f"{row.prefix}{row.answer}" for row in edits]
-    assert 0.1 < sum("\n\t" in text for text in texts) / len(texts) < 0.25
+    assert 0.05 < sum("\n\t" in text for text in texts) / len(texts) < 0.15
     assert any("\n  def" in text for text in texts)
     assert 0.25 < sum(bool(row.suffix) for row in edits) / len(edits) < 0.9
+
+
+def test_tabs_are_answered_only_where_the_file_has_some(edits: list[Row]) -> None:
+    """Nobody asks for them otherwise; an adapter that learned to draw them spoils files of four spaces."""
+    tabbed = [row for row in edits if re.search(r"^\t", row.answer, re.MULTILINE)]
+    assert len(tabbed) > 100
+    for row in tabbed:
+        assert re.search(r"^\t", f"{row.prefix}{row.suffix}", re.MULTILINE), row
 
 
 def test_the_whole_file_is_python(edits: list[Row]) -> None:

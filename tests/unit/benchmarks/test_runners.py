@@ -135,6 +135,8 @@ def test_half_a_line_of_a_killed_run_is_passed_over(tmp_path: Path) -> None:
         file.write('{"key": "half')
     assert Records(path).get("k") == {"key": "k", "x": 1}
     assert Records(path).get("half") is None
+    Records(path).add("next", {"x": 2})
+    assert Records(path).get("next") == {"key": "next", "x": 2}
 
 
 def test_a_line_separator_inside_a_row_does_not_lose_it(tmp_path: Path) -> None:

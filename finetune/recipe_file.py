@@ -45,24 +45,29 @@ def load(name: str, overrides: Sequence[str] = ()) -> list[Recipe]:
     if set(tree) == {"all_of"} and isinstance(tree["all_of"], list):
         return [recipe for part in tree["all_of"] for recipe in load(str(part), overrides)]
     if "extends" in tree:
-        tree = _extended(tree, path)
+        tree = _extended(tree, (path.resolve(),))
     for text in overrides:
         _override(tree, text)
     return [from_tree(tree, path.stem)]
 
 
-def _extended(tree: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A recipe that says only in what it differs from another: sections are merged key by key."""
-    other = str(tree["extends"])
+def _extended(tree: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
+    """A recipe that says only in what it differs from another: sections are merged key by key.
+
+    `chain`: the files that led here, this one last.
+    """
+    path, other = chain[-1], str(tree["extends"])
     parent = path.parent / other if Path(other).suffix in (".yaml", ".yml") else RECIPES / f"{other}.yaml"
     whole = _read(parent, other)
-    if "extends" in whole or "all_of" in whole:
-        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"extends {other}")
+    if "all_of" in whole or parent.resolve() in chain:
+        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"extends: {other}")
+    if "extends" in whole:
+        whole = _extended(whole, (*chain, parent.resolve()))
     for key, value in tree.items():
         if key != "extends":
             is_section = isinstance(value, dict) and isinstance(whole.get(key), dict)
             whole[key] = {**whole[key], **value} if is_section else value
-    return whole
+    return {key: value for key, value in whole.items() if key != "extends"}
 
 
 def from_tree(tree: Mapping[str, Any], name: str) -> Recipe:

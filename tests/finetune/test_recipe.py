@@ -90,6 +90,24 @@ def test_a_recipe_that_extends_another_changes_some_keys_of_a_section(tmp_path: 
     assert (mine.model, mine.data) == (base.model, base.data)
 
 
+def test_what_is_extended_may_extend_another(tmp_path: Path) -> None:
+    path = tmp_path / "larger.yaml"
+    path.write_text("extends: qwen2.5-coder-1.5b\ndata: {budget_tokens: 500}\n", encoding="utf-8")
+    (base,), (middle,), (mine,) = load("qwen2.5-coder-0.5b-cpu"), load("qwen2.5-coder-1.5b"), load(str(path))
+    assert mine.model == middle.model
+    assert mine.train == middle.train
+    assert mine.data == replace(base.data, budget_tokens=500)
+
+
+def test_recipes_that_extend_each_other_are_refused(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {other}.yaml\n", encoding="utf-8")
+    with pytest.raises(FinetuneError) as caught:
+        load(str(tmp_path / "a.yaml"))
+    assert caught.value.code == "recipe-unreadable"
+    assert "extends: a.yaml" in str(caught.value)
+
+
 def test_extending_what_is_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "мой.yaml"
     path.write_text("extends: no-such-recipe\n", encoding="utf-8")

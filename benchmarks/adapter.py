@@ -251,9 +251,12 @@ def _tokens(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _is_as_said(row: Record) -> bool:
-    """Whether the answer is what the model said, but for blank ends and the closing fence of a conversation."""
+    """Whether the answer is what the model said, but for blank ends and the closing fence of a conversation.
+
+    A file's CRLF is no shaping: models are shown LF.
+    """
     said = str(row["raw"]).rstrip().removesuffix("```")
-    return said.strip() == str(row["answer"]).strip()
+    return said.strip() == str(row["answer"]).strip().replace("\r\n", "\n")
 
 
 def _show(pair: Pair) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import humaneval
+from benchmarks import adapter, humaneval
 from benchmarks.client import BenchmarkEditor
 from benchmarks.editing import __main__ as editing
 from benchmarks.editing import cases
@@ -126,6 +126,24 @@ def test_the_report_names_every_way_and_the_verdict() -> None:
     ]
     text = humaneval.report("m", "ru", 1, rows)
     assert "prefix, by hand    0   0.0%" in text and "server ≥ 1: reached" in text
+
+
+def test_the_report_on_an_adapter_pairs_both_and_leaves_line_ends_out_of_shaping() -> None:
+    def row(raw: str, answer: str, *, passed: bool = True) -> dict[str, object]:
+        counts = {"n_generated": 8, "n_shown": 4, "wall_ms": 100.0}
+        return {"raw": raw, "answer": answer, "passed": passed, **counts}
+
+    base = row("x", "x", passed=False)
+    pairs = [
+        adapter.Pair("function", base, row("    a\n    b\n", "    a\r\n    b")),
+        adapter.Pair("function", base, row("a\n# b", "a")),
+        adapter.Pair("class", row("a", "a"), row("a\n```", "a") | {"wall_ms": 50.0}),
+    ]
+    text = "\n".join(adapter.report("cases", pairs))
+    assert "33.3%  100.0%  +66.7" in text
+    assert "generated / shown: 2.00 | 2.00" in text
+    assert "both pass (1), adapter / base: 0.50" in text
+    assert "no shaping: 66.7% of 3" in text
 
 
 def test_half_a_line_of_a_killed_run_is_passed_over(tmp_path: Path) -> None:

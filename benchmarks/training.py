@@ -118,7 +118,7 @@ def contestants_of(run: Run, rows: Sequence[dict[str, Any]]) -> list[Contestant]
     """Ours as the recipe has it, then plain TRL in its three ways."""
     recipe = run.recipe
     base = load_model(open_base(run), recipe.model.precision)
-    plain = get_peft_model(copy.deepcopy(base), lora_config(recipe))
+    plain = get_peft_model(copy.deepcopy(base), lora_config(recipe, base))
     size = recipe.train.batch_size
     return [
         Contestant("ours", CompletionTrainer, run, adapted(base, recipe), rows, batch_size=size),

@@ -23,6 +23,8 @@ from transformers import TrainerState
 
 from finetune.base import load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
+from finetune.errors import FinetuneError
+from finetune.messages import OUT_OF_RANGE, RECIPE_INVALID
 from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
 from finetune.train import attention, lora
@@ -124,15 +126,25 @@ def adapted(model: Any, recipe: Recipe) -> Any:
     """A base model with a fresh adapter, prepared to train as fast as it can here."""
     if not torch.cuda.is_available():  # a GPU hides the mask's cost, and would wait for the rows' lengths
         attention.use(model)
-    found = get_peft_model(model, lora_config(recipe))
+    found = get_peft_model(model, lora_config(recipe, model))
     lora.fuse(found)
     return found
 
 
-def lora_config(recipe: Recipe) -> LoraConfig:
-    """The adapter of a recipe, on all linear layers unless it names others."""
+def lora_config(recipe: Recipe, model: Any) -> LoraConfig:
+    """The adapter of a recipe for a model: on all linear layers unless it names others.
+
+    Raises:
+        FinetuneError: `recipe-invalid` where `lora.layers` names one that the model lacks.
+    """
     wanted = recipe.lora
     targets = wanted.target_modules if isinstance(wanted.target_modules, str) else list(wanted.target_modules)
+    if wanted.layers:
+        n_layers = model.config.num_hidden_layers
+        if max(wanted.layers) >= n_layers:
+            mistake = OUT_OF_RANGE(where="lora.layers", value=max(wanted.layers), wanted=f"0 … {n_layers - 1}")
+            raise FinetuneError("recipe-invalid", RECIPE_INVALID, name=recipe.name, mistakes=f"  - {mistake}")
+        targets = _linear_names(model) if targets == "all-linear" else targets  # PEFT takes layers with names alone
     return LoraConfig(
         r=wanted.r,
         lora_alpha=wanted.alpha,
@@ -140,6 +152,18 @@ def lora_config(recipe: Recipe) -> LoraConfig:
         target_modules=targets,
         layers_to_transform=list(wanted.layers) if wanted.layers else None,
         task_type="CAUSAL_LM",
+    )
+
+
+def _linear_names(model: Any) -> list[str]:
+    """What PEFT's `all-linear` stands for: every linear layer but the head."""
+    head = model.get_output_embeddings()
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, part in model.named_modules()
+            if isinstance(part, torch.nn.Linear) and part is not head
+        }
     )
 
 
@@ -189,7 +213,9 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
 def _name_base(config: Path, base: str) -> None:
     """Name the base by its id: PEFT writes the path that it had on this machine."""
     tree = json.loads(config.read_text(encoding="utf-8"))
-    write_json(config, tree | {"base_model_name_or_path": base, "target_modules": sorted(tree["target_modules"])})
+    targets = tree["target_modules"]
+    named = targets if isinstance(targets, str) else sorted(targets)  # a regular expression stays as it is
+    write_json(config, tree | {"base_model_name_or_path": base, "target_modules": named})
 
 
 def dataset_of(examples: list[dict[str, Any]]) -> datasets.Dataset:

@@ -81,6 +81,21 @@ def test_set_changes_one_value() -> None:
     assert recipe.lora.r == 4
 
 
+@pytest.mark.parametrize(
+    ("lora", "where"),
+    [
+        ({"layers": []}, "lora.layers"),
+        ({"layers": [-1]}, "lora.layers"),
+        ({"layers": [0], "target_modules": "q_.*"}, "lora.target_modules"),
+    ],
+    ids=str,
+)
+def test_layers_that_no_model_has_are_refused(lora: dict[str, Any], where: str) -> None:
+    with pytest.raises(FinetuneError) as caught:
+        from_tree(tree(lora=lora), "broken")
+    assert where in str(caught.value)
+
+
 def test_a_recipe_that_extends_another_changes_some_keys_of_a_section(tmp_path: Path) -> None:
     path = tmp_path / "мой.yaml"
     path.write_text("extends: smoke-qwen2\nseed: 5\ntrain: {learning_rate: 1e-5}\n", encoding="utf-8")

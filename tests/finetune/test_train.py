@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from workshop import Workshop
 
 from finetune.base import load_model, open_base
 from finetune.data.build import read_split
+from finetune.errors import FinetuneError
 from finetune.pipeline import open_run
 from finetune.recipe_file import load
 from finetune.stage import Run
@@ -35,7 +37,8 @@ def run(smoke: Workshop) -> Run:
 @pytest.fixture
 def model(run: Run) -> Any:
     torch.manual_seed(5)
-    adapted = get_peft_model(load_model(open_base(run), "fp32"), lora_config(run.recipe))
+    base = load_model(open_base(run), "fp32")
+    adapted = get_peft_model(base, lora_config(run.recipe, base))
     with torch.no_grad():  # a fresh adapter does nothing: give it something to do
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:
@@ -198,6 +201,24 @@ def test_fused_lora_is_pefts(run: Run, model: Any) -> None:
         assert torch.allclose(slope, slopes[1][name], atol=1e-4, rtol=1e-4), name
     with torch.no_grad(), model.disable_adapter(), fused.disable_adapter():
         assert torch.equal(model(**batch).logits, fused(**batch).logits)
+
+
+def test_an_adapter_on_some_layers_is_on_all_their_linear_parts(run: Run) -> None:
+    base = load_model(open_base(run), "fp32")
+    recipe = replace(run.recipe, lora=replace(run.recipe.lora, layers=(1,)))
+    adapted = get_peft_model(base, lora_config(recipe, base))
+    places = {name.split(".layers.")[1].split(".lora_")[0] for name, _ in adapted.named_parameters() if "lora_" in name}
+    assert len(places) == 7
+    assert all(place.startswith("1.") for place in places)
+
+
+def test_a_layer_that_the_model_lacks_is_refused(run: Run) -> None:
+    base = load_model(open_base(run), "fp32")
+    recipe = replace(run.recipe, lora=replace(run.recipe.lora, layers=(1, 2)))
+    with pytest.raises(FinetuneError) as caught:
+        lora_config(recipe, base)
+    assert caught.value.code == "recipe-invalid"
+    assert "lora.layers" in str(caught.value) and "0 … 1" in str(caught.value)
 
 
 def test_the_packing_trainer_packs(smoke: Workshop, tmp_path: Path) -> None:

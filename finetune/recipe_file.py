@@ -67,7 +67,7 @@ def _extended(tree: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
         if key != "extends":
             is_section = isinstance(value, dict) and isinstance(whole.get(key), dict)
             whole[key] = {**whole[key], **value} if is_section else value
-    return {key: value for key, value in whole.items() if key != "extends"}
+    return whole
 
 
 def from_tree(tree: Mapping[str, Any], name: str) -> Recipe:

@@ -55,7 +55,7 @@ def run(run: Run, folder: Path) -> None:
     adapter = folder / "adapter"
     trainer.model.save_pretrained(adapter)
     (adapter / "README.md").unlink(missing_ok=True)  # PEFT's empty card: ours comes from the stage `card`
-    _name_base(adapter / "adapter_config.json", run.recipe.model.base)
+    name_base(adapter / "adapter_config.json", run.recipe.model.base)
     history = trainer.state.log_history
     losses = [{key: entry[key] for key in _LOGGED if key in entry} for entry in history if "train_runtime" not in entry]
     write_json(folder / "losses.json", losses)
@@ -210,7 +210,7 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
     )
 
 
-def _name_base(config: Path, base: str) -> None:
+def name_base(config: Path, base: str) -> None:
     """Name the base by its id: PEFT writes the path that it had on this machine."""
     tree = json.loads(config.read_text(encoding="utf-8"))
     targets = tree["target_modules"]

@@ -25,7 +25,7 @@ from finetune.train import attention, lora
 from finetune.train.callbacks import Measure, StopEarly, is_over, last_whole_checkpoint
 from finetune.train.head import IGNORED, CompletionLoss, attach
 from finetune.train.held_out import held_out_loss
-from finetune.train.stage import lora_config, make_trainer
+from finetune.train.stage import lora_config, make_trainer, name_base
 from finetune.train.stage import run as run_stage
 
 
@@ -210,6 +210,19 @@ def test_an_adapter_on_some_layers_is_on_all_their_linear_parts(run: Run) -> Non
     places = {name.split(".layers.")[1].split(".lora_")[0] for name, _ in adapted.named_parameters() if "lora_" in name}
     assert len(places) == 7
     assert all(place.startswith("1.") for place in places)
+
+
+@pytest.mark.parametrize(
+    ("targets", "kept"), [(["v_proj", "q_proj"], ["q_proj", "v_proj"]), ("q_.*|v_.*", "q_.*|v_.*")], ids=str
+)
+def test_the_base_is_named_and_what_is_adapted_kept(tmp_path: Path, targets: Any, kept: Any) -> None:
+    config = tmp_path / "adapter_config.json"
+    config.write_text(json.dumps({"base_model_name_or_path": "/x", "target_modules": targets}), encoding="utf-8")
+    name_base(config, "tiny:qwen2")
+    assert json.loads(config.read_text(encoding="utf-8")) == {
+        "base_model_name_or_path": "tiny:qwen2",
+        "target_modules": kept,
+    }
 
 
 def test_a_layer_that_the_model_lacks_is_refused(run: Run) -> None:

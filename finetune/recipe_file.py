@@ -60,7 +60,8 @@ def _extended(tree: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
     parent = path.parent / other if Path(other).suffix in (".yaml", ".yml") else RECIPES / f"{other}.yaml"
     whole = _read(parent, other)
     if "all_of" in whole or parent.resolve() in chain:
-        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"extends: {other}")
+        led = " → ".join([*(one.name for one in chain), "all_of" if "all_of" in whole else parent.name])
+        raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"extends: {led}")
     if "extends" in whole:
         whole = _extended(whole, (*chain, parent.resolve()))
     for key, value in tree.items():

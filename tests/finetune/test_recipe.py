@@ -120,7 +120,7 @@ def test_recipes_that_extend_each_other_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FinetuneError) as caught:
         load(str(tmp_path / "a.yaml"))
     assert caught.value.code == "recipe-unreadable"
-    assert "extends: a.yaml" in str(caught.value)
+    assert "extends: a.yaml → b.yaml → a.yaml" in str(caught.value)
 
 
 def test_extending_what_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,29 @@ class DrawCurves(TrainerCallback):
         """Draw what is known so far."""
         if state.is_world_process_zero:
             draw_curves(state.log_history, self.picture)
+
+
+class GiveBack(TrainerCallback):
+    """Gives the allocator's free memory back to the system after each step.
+
+    glibc keeps what was freed between blocks that live on, and over a hundred steps such holes come to a gigabyte.
+    Other allocators give back by themselves, or cannot be asked.
+    """
+
+    def __init__(self) -> None:
+        self._trim = _malloc_trim()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Trainer calls this when the gradients are gone, so that most of a step's memory is free."""
+        if self._trim is not None:
+            self._trim(0)
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    """glibc's `malloc_trim` (see its manual page); None with other C libraries."""
+    if sys.platform != "linux":
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class Measure(TrainerCallback):

@@ -30,6 +30,7 @@ from finetune.stage import Run, write_json
 from finetune.train import attention, lora
 from finetune.train.callbacks import (
     DrawCurves,
+    GiveBack,
     MarkWhole,
     Measure,
     StopEarly,
@@ -116,6 +117,7 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
             StopEarly(recipe.train.patience),
             MarkWhole(),
             DrawCurves(folder / "loss.png"),
+            GiveBack(),
             measure,
         ],
         kl_to_base=recipe.train.kl_to_base,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import platform
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from peft import get_peft_model
@@ -22,7 +24,7 @@ from finetune.pipeline import open_run
 from finetune.recipe_file import load
 from finetune.stage import Run
 from finetune.train import attention, lora
-from finetune.train.callbacks import Measure, StopEarly, is_over, last_whole_checkpoint
+from finetune.train.callbacks import GiveBack, Measure, StopEarly, is_over, last_whole_checkpoint
 from finetune.train.head import IGNORED, CompletionLoss, attach
 from finetune.train.held_out import held_out_loss
 from finetune.train.stage import lora_config, make_trainer, name_base
@@ -284,6 +286,17 @@ def test_early_stopping_counts_over_a_restart() -> None:
         control = TrainerControl()
         StopEarly(2).on_evaluate(None, state, control)
         assert control.should_training_stop is wanted
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what was freed and can be told not to")
+def test_memory_freed_in_a_step_goes_back() -> None:
+    blocks = [bytearray(b"x" * 65_536) for _ in range(4_096)]  # 256 MiB, too small each to be mapped by itself
+    kept = blocks[::64]  # the holes between them stay with the process
+    del blocks
+    held = psutil.Process().memory_info().rss
+    GiveBack().on_step_end(None, TrainerState(), TrainerControl())
+    assert held - psutil.Process().memory_info().rss > 200 * 2**20
+    assert len(kept) == 64
 
 
 @pytest.mark.parametrize("name", ["smoke-mistral", "smoke-qwen2"])

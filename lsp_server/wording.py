@@ -118,8 +118,9 @@ def _content_words(sentence: str) -> list[str]:
     """The words in lower case, from the first one that says something: of «не меняя список верни копию», «меняя»."""
     words = [word.lower() for word in _WORD.findall(sentence)]
     first = next((index for index, word in enumerate(words) if word not in vocabulary.LEAD_INS), len(words))
-    if words[first : first + 1] == ["не"] and any(morphology.has(word, "GRND") for word in words[first + 1 : first + 2]):
-        first += 1
+    match words[first:]:
+        case ["не", gerund, *_] if morphology.has(gerund, "GRND"):
+            return words[first + 1 :]
     return words[first:]
 
 

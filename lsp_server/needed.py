@@ -38,6 +38,12 @@ _BLOCK_FIRST = re.compile(
 )
 _CALLING = re.compile(r"вызов|вызва|вызыв|\bcall", re.IGNORECASE)
 _KNOWN_TO_ALL = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "self", "cls"}
+# What is missing under these names is an import, not what was asked for. `numbers` and `email` are modules as well.
+_USUAL_IMPORTS = (
+    "argparse asyncio collections csv dataclass datetime functools itertools json logging math np os pathlib pd pickle "
+    "plt pytest random re requests shutil sns sqlite3 subprocess sys tf threading time tk torch ttk unittest"
+)
+_IMPORTED = frozenset(_USUAL_IMPORTS.split())
 _BINDING_PARENTS = frozenset(
     {
         "parameters",
@@ -109,11 +115,11 @@ def beginning(source: Source, insertion: Insertion, instruction: Instruction, ea
 
 def _of_use(use: _Use, instruction: Instruction, *, is_inside: bool) -> str:
     if instruction.expects == "class" or _is_class_name(use.name):
-        return f"class {use.name}" if instruction.expects == "class" else ""
+        return f"class {use.name}" if instruction.expects == "class" and _is_class_name(use.name) else ""
     if use.is_called and (not is_inside or instruction.expects == "function"):
         given = _signature(instruction, lambda name: name != use.name)
         return given or f"{_def(instruction, is_awaited=use.is_awaited)} {use.name}("
-    return f"{use.name} ="
+    return f"{use.name} =" if instruction.expects != "function" else ""
 
 
 def _is_class_name(name: str) -> bool:
@@ -187,7 +193,7 @@ def _unknown_uses(
             bound.add(name)
         elif name not in uses:
             uses[name] = _use(node, parent, field, name)
-    unknown = {name: use for name, use in uses.items() if name not in bound and name not in _KNOWN_TO_ALL}
+    unknown = {name: use for name, use in uses.items() if name not in bound | _KNOWN_TO_ALL | _IMPORTED}
     if not unknown:
         return []
     known = _names_above(view, insertion, instruction, around) | _top_level_below(view, insertion.line)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
+from lsp_server.shaping.asked import Asked
 from lsp_server.shaping.below import SuffixLine, needed
 from lsp_server.shaping.checking import SyntaxCheck
 from lsp_server.shaping.ending import Ender
@@ -64,12 +65,16 @@ class Shaper:
             for number in range(view.first_line, insertion.line)
             if view.line(number).strip()
         ]
-        self._placer = Placer(above, around, instruction, insertion.indent, self._tab)
+        is_inline = bool(insertion.line_head.strip())
+        self._placer = Placer(above, around, instruction, insertion.indent, self._tab, is_inline=is_inline)
         self._indenter = Indenter(insertion.indent, unit)
         suffix = self._suffix()
         wanted = needed(suffix)
         unbound = wanted - _names(view, insertion.line) if wanted else wanted
-        self._ender = Ender(suffix, names, unbound, instruction, around[0].kind if around else "module")
+        scope = around[0].kind if around else "module"
+        is_whole_class = scope == "class" and _is_bare(view, around[0].line, insertion.line, suffix)
+        asked = Asked(instruction, is_whole_class=is_whole_class)
+        self._ender = Ender(suffix, names, unbound, asked, scope)
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
         self._scan = Scan()
@@ -187,6 +192,12 @@ class Shaper:
             return ""
         text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(self._lines[:n_lines])
         return text.replace("\n", self._source.newline)
+
+
+def _is_bare(view: Window, header: int, end: int, suffix: list[SuffixLine]) -> bool:
+    """Whether nothing but docstring and comments stands in a class, from its header to the place and below it."""
+    lines = (view.line(number).strip() for number in range(header + 1, end) if not view.is_in_string(number))
+    return all(not line or line[0] in "#\"'" for line in lines) and not (suffix and suffix[0].depth >= 0)
 
 
 def _names(view: Window, end: int) -> frozenset[str]:

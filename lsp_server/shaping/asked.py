@@ -12,7 +12,8 @@ from lsp_server.instruction import Instruction
 _SEVERAL = re.compile(
     r"\b(?:две|два|двумя|три|четыре|пять|несколько|обе|оба|two|three|several)\s+(?:\w+\s+)?"
     r"(?:функци|метод|класс|тест|декоратор|генератор|наследник|исключени|function|method|class|test)|"
-    r"^\W*(?:\w+\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|functions|methods|classes|tests)\b|"
+    r"^\W*(?:\w+\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|декораторы|датаклассы|модели|"
+    r"обработчики|эндпоинты|маршруты|команды|functions|methods|classes|tests|endpoints|handlers|models)\b|"
     r"^\W*(?:\w+(?:[ийь]|[иы]е|те)\s+)?исключения\b|\b(?:наследники|подклассы|subclasses)\b|"
     r"(?:функция|метод|класс)\b.*\bи (?:ещё |еще )?(?:функция|метод|класс)\b|геттер и сеттер",
     re.IGNORECASE,
@@ -25,8 +26,13 @@ _OUTPUT = re.compile(
     re.IGNORECASE,
 )
 _CALL = re.compile(
-    r"\b(?:вызов|вызови|вызвать|запусти|запустить|примени|применить|протестируй)\b|пример\w* (?:вызов|использов|работ)|"
-    r"с примером|и проверь|\b(?:call|run) it\b|example of|with (?:an )?example",
+    r"\b(?:вызов|вызови|вызвать|запусти|запустить|примени|применить|протестируй|проверь е[её])\b|"
+    r"пример\w* (?:вызов|использов|работ)|с примером|и проверь|\b(?:call|run) it\b|example of|with (?:an )?example",
+    re.IGNORECASE,
+)
+_TRY = re.compile(
+    r"\b(?:вызови|запусти|протестируй|проверь) (?:е[её]|его|их)\b|пример\w* (?:вызов|использован|работ)|"
+    r"с примером|\b(?:call|run|test|try) it\b|with (?:an )?example",
     re.IGNORECASE,
 )
 _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
@@ -36,18 +42,24 @@ _WORD = re.compile(r"[^\W\d_][\w-]*")
 _BEGIN = re.compile(r"#+\s*([^\W\d_]+)[,:]?\s+\S")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]+")
 
+SHORT_WORD = 3
+
 
 class Asked:
-    """Reads an instruction's words once. Without an instruction (completion of code) nothing further is asked."""
+    """Reads an instruction's words once. Without an instruction (completion of code) nothing further is asked.
 
-    def __init__(self, instruction: Instruction | None) -> None:
+    `is_whole_class`: the place is a class in which nothing stands yet.
+    """
+
+    def __init__(self, instruction: Instruction | None, *, is_whole_class: bool = False) -> None:
         self._instruction = instruction
+        self._is_whole_class = is_whole_class and (instruction is None or instruction.kind == "docstring")
         self.text = instruction.text if instruction else ""
 
     @cached_property
     def several(self) -> bool:
-        """More than one definition."""
-        return _SEVERAL.search(self.text) is not None
+        """More than one definition: said, or all the methods of a class by its docstring."""
+        return self._is_whole_class or _SEVERAL.search(self.text) is not None
 
     @cached_property
     def output(self) -> bool:
@@ -58,6 +70,11 @@ class Asked:
     def calls(self) -> bool:
         """The code to be called, or an example of it."""
         return _CALL.search(self.text) is not None
+
+    @cached_property
+    def tries(self) -> bool:
+        """An example, or the code to be tried out: then a `print` of it is no addition."""
+        return _TRY.search(self.text) is not None
 
     @cached_property
     def main(self) -> bool:
@@ -76,6 +93,11 @@ class Asked:
         clauses = (_WORD.findall(clause.lower()) for clause in _CLAUSE.split(self.text))
         n_commands = sum(bool(words) and _commands(words) for words in clauses)
         return self.one_sentence and n_commands < 2
+
+    def is_named_in(self, comment: str) -> bool:
+        """Whether a comment of the answer names what was asked for: «# Создаём таблицу» under «таблица users»."""
+        words = (morphology.lemma(word.lower()) for word in _WORD.findall(comment) if len(word) > SHORT_WORD)
+        return any(word in self._lemmas for word in words)
 
     def is_new_task(self, comment: str) -> bool:
         """Whether a comment of the answer commands something else: «# выведи города» where they were to be sorted."""

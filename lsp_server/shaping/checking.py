@@ -14,14 +14,16 @@ REGION_AFTER = 60
 REGION_CHARS = 20_000
 
 _CONTINUES_ABOVE = re.compile(r"\s*(?:elif|else|except|finally|case)\b")
+_BEGINS_NOTHING = re.compile(r"[\s#)\]}]|$|(?:elif|else|except|finally)\b")
 
 
 class SyntaxCheck:
     """Checks a suggestion within the lines around its place: as exactly as those lines' own state allows.
 
     Lines that compile with a placeholder must compile with the suggestion: many lines around, or where these are
-    broken, the top-level block around the place. Where that is broken too, the suggestion must be right by itself and
-    the parser that survives errors must count no more of them.
+    broken, the top-level block around the place (at the left margin a suggestion is such a block, or goes on with the
+    one above: `except` after `try`). Where that is broken too, the suggestion must be right by itself and the parser
+    that survives errors must count no more of them.
     """
 
     def __init__(self, source: Source, insertion: Insertion) -> None:
@@ -35,10 +37,13 @@ class SyntaxCheck:
         # Between brackets no statement may stand: there the lines that were right with nothing must stay right.
         placeholders = (insertion.line_head,) if self._is_inline else (insertion.indent + "pass", "")
         around = scopes(view, insertion.line, insertion.indent)
-        first = around[-1].line - view.first_line if around else index
+        block = above[around[-1].line - view.first_line if around else _block_begin(above) :]
         end = next((number for number, line in enumerate(below) if line[:1].strip()), len(below))
+        is_inside = bool(around or insertion.indent)
+        own = (block, below[:end]) if is_inside else ([], [])
+        self._continued = [] if is_inside else block
         self._is_right = False
-        for self._above, self._below in ((above, below), (above[first:], below[:end] if around else [])):
+        for self._above, self._below in ((above, below), own):
             self._is_right = not view.opening and any(compiles(self._file(text)) for text in placeholders)
             if self._is_right:
                 return
@@ -49,14 +54,25 @@ class SyntaxCheck:
         """Whether the lines, put at the place, leave the file no worse."""
         text = "\n".join(lines)
         if self._is_right:
-            return compiles(self._file(text))
+            return compiles(self._file(text)) or self._goes_on_with_block(text)
         if not self._is_inline and not _CONTINUES_ABOVE.match(text):
             block = ("if 1:\n" if self._indent else "") + text
             if not parses(block + "\n"):
                 return False
         return count_errors(self._file(text)) <= self._n_errors
 
+    def _goes_on_with_block(self, text: str) -> bool:
+        """Whether a branch is right with the block above it, in a file that is broken elsewhere or without it."""
+        is_branch = not self._above and self._continued and _CONTINUES_ABOVE.match(text)
+        return bool(is_branch) and compiles("\n".join([*self._continued, text]) + "\n")
+
     def _file(self, text: str) -> str:
         before = "".join(line + "\n" for line in self._above).removeprefix("\ufeff")
         after = "".join(line + "\n" for line in self._below)
         return before + self._opening + text + self._tail + after
+
+
+def _block_begin(lines: Sequence[str]) -> int:
+    """Where the top-level statement begins that the last lines belong to."""
+    numbers = reversed(range(len(lines)))
+    return next((number for number in numbers if not _BEGINS_NOTHING.match(lines[number])), 0)

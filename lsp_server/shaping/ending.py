@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from lsp_server.instruction import Instruction
 from lsp_server.shaping.asked import Asked
 from lsp_server.shaping.below import SuffixLine
 from lsp_server.shaping.defining import Definitions, Verdict, begins_definition, name_of
@@ -15,11 +14,15 @@ from lsp_server.shaping.indenting import Line
 MAX_COMMENT_LINES = 8
 MAX_HELD_LINES = 10
 REPEAT_LINES = 8
+REPEAT_TIMES = 3
+REPEAT_TIMES_IN_DATA = 16  # a board of zeros has eight equal rows
 
 _LEAVES = re.compile(r"(?:return|raise|break|continue)\b")
 _STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
 _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
+_MESSAGE = re.compile(r"print\(\s*(['\"])(?:(?!\1)[^\\]|\\.)*\1\s*\)$")
+_IMPORT = re.compile(r"(?:import|from)\s")
 _EXAMPLE = re.compile(r"#+\s*(?:пример\w?\b|usage|example)", re.IGNORECASE)
 _EXAMPLE_AFTER_DEFINITION = re.compile(
     r"#+\s*(?:пример|использовани|тест|проверк|проверяем|вызов|вызываем|пояснени|объяснени|результат|вывод:|ожидаем|"
@@ -38,18 +41,20 @@ class Ender:
         suffix: Sequence[SuffixLine],
         known: AbstractSet[str],
         needed: AbstractSet[str],
-        instruction: Instruction | None,
+        asked: Asked,
         scope: str,
     ) -> None:
         self._needed = needed
         self._suffix = suffix
-        self._asked = Asked(instruction)
+        self._asked = asked
         self._in_function = scope == "function"
         self._is_module = scope == "module"
         self._goes_on = self._in_function and bool(suffix) and suffix[0].depth == 0
         self._pending: list[Line] = []
         self._held: list[Line] = []
-        self._opens_with_comment = False
+        self._doubted: tuple[Line, str] | None = None
+        self._is_told_in_comments = False
+        self._has_only_imports = True
         self._seen: list[str] = []
         self._definitions = Definitions(self._asked, known, is_module=self._is_module)
         self._statement: Line | None = None
@@ -66,12 +71,37 @@ class Ender:
             if self._seen:
                 (self._held or self._pending).append(line)
             return []
+        if self._doubted is not None:
+            return self._without_doubt(line)
         if line.is_free and line.stripped.startswith("#") and not self._held:
             return self._comment(line)
+        self.reason = self._why_not_here(line)
+        after = "" if self.reason else self._next_below(line)
+        if after is None:
+            self.reason = "suffix"
+        elif after:
+            self._doubted = line, after
+        return [] if self.reason or self._doubted else self._take_new(line)
+
+    def _take_new(self, line: Line) -> list[Line]:
+        """A line that the file does not have below."""
         self.reason = self._why_not(line)
         if self.reason:
             return []
+        if self._is_message(line):
+            self._pending.append(line)
+            return []
         return self._hold(line) if self._held or self._is_to_be_held(line) else self._keep(line)
+
+    def _without_doubt(self, line: Line) -> list[Line]:
+        """Whether a line that stands below began a copy of what is below, now that the one after it has come."""
+        assert self._doubted is not None
+        (doubted, after), self._doubted = self._doubted, None
+        if line.stripped == after:
+            self.reason = "suffix"
+            return []
+        kept = self._take_new(doubted)
+        return kept if self.reason else [*kept, *self.take(line)]
 
     def settles(self, beginning: str, depth: int) -> str:
         """Why a new statement that begins so, at such a depth, ends the code however it goes on; '' if it may not."""
@@ -79,7 +109,7 @@ class Ender:
             return ""
         if depth < 0:
             return "dedent"
-        if beginning[0] == "#" and self._is_next_step(beginning):
+        if beginning[0] == "#" and self._may_be_done and self._asked.is_new_task(beginning):
             return "next step"
         may_follow = self._in_function or not self._definitions.names or self._definitions.is_decorated
         return "" if may_follow else self._settles_after_definition(beginning)
@@ -90,23 +120,27 @@ class Ender:
         may_follow = self._asked.calls or self._asked.statements or self._definitions.may_begin(beginning)
         return "" if may_follow else "example"
 
-    def _is_next_step(self, comment: str) -> bool:
-        """Whether what was asked for is there, and what a comment begins stands in the file or was not asked for.
+    @property
+    def _may_be_done(self) -> bool:
+        """Whether what was asked for may be there, with all that the code below needs; imports do nothing yet."""
+        if self._has_only_imports or not self._asked.one_sentence or not (self._goes_on or self._is_module):
+            return False
+        return self._needed <= set(_NAME.findall("\n".join(self._seen)))
 
-        An answer that opens with a comment of its own is told in several of them.
+    def _is_next_step(self, comment: str) -> bool:
+        """Whether what a comment begins stands in the file or was not asked for.
+
+        An answer whose first statement has a comment of its own is told in several of them.
         """
-        if not self._seen or not self._asked.one_sentence or not (self._goes_on or self._is_module):
-            return False
-        if not self._needed <= set(_NAME.findall("\n".join(self._seen))):
-            return False
-        return (self._asked.one_step and not self._opens_with_comment) or self._asked.is_new_task(comment)
+        is_told = self._is_told_in_comments or self._asked.is_named_in(comment)
+        return self._may_be_done and ((self._asked.one_step and not is_told) or self._asked.is_new_task(comment))
 
     def _comment(self, line: Line) -> list[Line]:
         if line.depth < 0:
             self.reason = "dedent"
         elif line.depth == 0 and self._seen and self._begins_example(line.stripped) and not self._asked.calls:
             self.reason = "example"
-        elif line.depth == 0 and self._is_suffix(line):
+        elif line.depth == 0 and self._next_below(line) != "":
             self.reason = "suffix"
         elif line.depth == 0 and self._is_next_step(line.stripped):
             self.reason = "next step"  # the model sets itself a task
@@ -121,19 +155,18 @@ class Ender:
         is_after = bool(self._definitions.names) and not self._in_function
         return (_EXAMPLE_AFTER_DEFINITION if is_after else _EXAMPLE).match(comment) is not None
 
+    def _why_not_here(self, line: Line) -> str:
+        """Why a line ends the code whatever else it is: it stands where it cannot."""
+        if line.is_free:
+            return "dedent" if line.depth < 0 else ""
+        is_broken = line.scan.depth and line.depth <= 0 and _STATEMENT_START.match(line.stripped)
+        return "broken" if is_broken else ""
+
     def _why_not(self, line: Line) -> str:
         if not line.is_free:
-            broken = line.scan.depth and line.depth <= 0 and _STATEMENT_START.match(line.stripped)
-            return "broken" if broken else ("repetition" if self._is_repetition(line, 6) else "")
-        if line.depth < 0:
-            return "dedent"
-        if self._is_suffix(line):
-            return "suffix"
-        if line.depth == 0:
-            reason = self._why_not_at_base(line.stripped)
-            if reason:
-                return reason
-        return "repetition" if self._is_repetition(line, 3) else ""
+            return "repetition" if self._is_repetition(line, REPEAT_TIMES_IN_DATA) else ""
+        reason = self._why_not_at_base(line.stripped) if line.depth == 0 else ""
+        return reason or ("repetition" if self._is_repetition(line, REPEAT_TIMES) else "")
 
     def _why_not_at_base(self, text: str) -> str:
         if not self._seen:
@@ -144,8 +177,9 @@ class Ender:
             return "unreachable" if self._goes_on and _LEAVES.match(text) else ""
         if _LEAVES.match(text):
             return "broken"
-        if _PRINT.match(text) and self._asked.text and not self._asked.output:
-            return "example"
+        if _PRINT.match(text) and self._asked.text and not (self._asked.output or self._asked.tries):
+            is_of_dialogue = _MESSAGE.match(text) and not self._definitions.names and not self._is_print_pending
+            return "" if is_of_dialogue else "example"
         return self._why_not_after_definition(text) if self._definitions.names else ""
 
     def _why_not_after_definition(self, text: str) -> str:
@@ -191,16 +225,36 @@ class Ender:
         self._pending.append(line)
         return []
 
-    def _is_suffix(self, line: Line) -> bool:
+    def _is_message(self, line: Line) -> bool:
+        """Whether a line is the print of a text that nobody asked for: kept where the program goes on behind it."""
+        is_unasked = self._asked.text and not (self._asked.output or self._asked.tries)
+        is_own = line.is_free and line.depth == 0 and bool(self._seen) and not self._in_function
+        return bool(is_unasked and is_own and _MESSAGE.match(line.stripped))
+
+    @property
+    def _is_print_pending(self) -> bool:
+        return any(_PRINT.match(line.stripped) for line in self._pending)
+
+    def _next_below(self, line: Line) -> str | None:
+        """None where the rest of the block has a line already; '' where it has not.
+
+        Decorators and beginnings of blocks may be alike by chance: then the line that follows in the file.
+        """
+        if not line.is_free:
+            return ""
+        name = name_of(line.stripped)
         for index, after in enumerate(self._suffix):
+            if after.depth < 0:
+                break
             is_own_block = index == 0 or (after.depth == 0 and len(after.text) >= 12)
             if after.depth != line.depth or not is_own_block or len(after.text) < 3:
                 continue
+            if name and name == name_of(after.text):
+                return None
             if after.text == line.stripped:
-                return True
-            if name_of(line.stripped) and name_of(line.stripped) == name_of(after.text):
-                return True
-        return False
+                may_be_another = after.text.startswith("@") or after.text.endswith(":")
+                return self._suffix[index + 1].text if may_be_another and self._suffix[index + 1 :] else None
+        return ""
 
     def _is_repetition(self, line: Line, times: int) -> bool:
         """Whether a line begins the n-th copy in a row of a block of lines."""
@@ -215,7 +269,9 @@ class Ender:
         return False
 
     def _keep(self, line: Line) -> list[Line]:
-        self._opens_with_comment = self._opens_with_comment or (bool(self._pending) and not self._seen)
+        has_comment = any(one.is_free and one.stripped.startswith("#") for one in self._pending)
+        self._is_told_in_comments = self._is_told_in_comments or (has_comment and self._has_only_imports)
+        self._has_only_imports = self._has_only_imports and bool(not line.is_free or _IMPORT.match(line.stripped))
         kept, self._pending = [*self._pending, line], []
         self._seen.append(line.stripped)
         if line.is_free:

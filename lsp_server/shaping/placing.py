@@ -44,37 +44,78 @@ class Placer:
     """Decides line by line what of the answer belongs at the cursor, and what only repeats the file."""
 
     def __init__(
-        self, above: Sequence[Above], around: Sequence[Scope], instruction: Instruction | None, indent: str, tab: int
+        self,
+        above: Sequence[Above],
+        around: Sequence[Scope],
+        instruction: Instruction | None,
+        indent: str,
+        tab: int,
+        *,
+        is_inline: bool = False,
     ) -> None:
         self._above = above
-        self._texts = {line.text for line in above}
+        own_line = around[0].line if around else -1
+        # What other functions import, the place does not see.
+        self._texts = {line.text for line in above if not line.indent_columns or (around and line.number > own_line)}
+        code = (index for index, line in enumerate(above) if not line.text.startswith("#"))
+        self._last_code = max(code, default=-1)
         self._around = around
         self._instruction = instruction
         self._echo = _words(instruction.raw or instruction.text) if instruction else ""
         self._depth = columns(indent, tab) - columns(around[0].indent, tab) if around else 0
         self._tab = tab
         self._target = columns(indent, tab)
-        self._own_line = around[0].line if around else -1
+        self._own_line = own_line
         self._shift: int | None = None
         self._pointer = -1
         self._is_following = False
-        self._is_placed = False
+        self._is_placed = is_inline  # a line that was begun is gone on with, not repeated
         self._docstring_echo = False
+        self._doubted: list[Piece] = []
         self._imports: list[Piece] = []
         self._headers: list[tuple[int, int | None]] = []
         self._unit = 0
 
     def take(self, line: str, before: Scan, after: Scan) -> list[Piece]:
         """What belongs at the cursor, now that a line of code has come."""
+        piece = line, before, after
+        if self._doubted:
+            self._doubted.append(piece)
+            return self._without_doubt(line) if line.strip() else []
         if self._is_new_import(line, before):
-            self._imports.append((line, before, after))
+            self._imports.append(piece)
             return []
+        was_following = self._is_following
         if not self._belongs(line, before, after):
+            if self._is_following and not was_following and self._may_be_chance(line):
+                self._doubted = [piece]
             return []
-        return [*self._placed_imports(line), (line, before, after)]
+        return [*self._placed_imports(line), piece]
 
     def flush(self) -> list[Piece]:
         """What is held back, at the end of the answer."""
+        doubted, self._doubted = self._doubted, []
+        return [*self._held_imports(), *doubted]
+
+    def _may_be_chance(self, line: str) -> bool:
+        """Whether a line may be alike to one above without being its echo: `if not items:`, `@dataclass`.
+
+        Not the line right above the cursor, nor what tells for itself.
+        """
+        return self._pointer != self._last_code and not _IMPORT.match(line) and not _HEADER.match(line)
+
+    def _without_doubt(self, line: str) -> list[Piece]:
+        """What belongs at the cursor, now that the line after a doubtful one tells: echoes go on as the file does."""
+        doubted, self._doubted = self._doubted, []
+        text, header = line.strip(), _HEADER.match(line)
+        below = self._above[self._pointer + 1 : self._pointer + 1 + LOOK_AHEAD]
+        is_header = header is not None and header[1] in {scope.name for scope in self._around}
+        if is_header or _IMPORT.match(line) or any(one.text == text for one in below):
+            return self.take(*doubted[-1])
+        self._is_following, self._pointer, self._shift, self._is_placed = False, -1, None, True
+        return [*self._placed_imports(doubted[0][0]), *doubted]
+
+    def _held_imports(self) -> list[Piece]:
         imports, self._imports = self._imports, []
         return imports
 
@@ -89,7 +130,7 @@ class Placer:
 
     def _placed_imports(self, first: str) -> list[Piece]:
         """The new imports, first in a repeated function's body; in a class's body its methods would not see them."""
-        imports = self.flush()
+        imports = self._held_imports()
         if not imports or not self._is_following:
             return imports
         if self._around[0].kind == "class":

@@ -31,6 +31,7 @@ def begins(text: str, cells: tuple[str, ...] = ()) -> str:
         ("# strip_tags(html): вырезать тэги из строки\n‸\n", "def strip_tags(html"),
         ("# асинхронная функция load(url)\n‸\n", "async def load(url"),
         ("# класс точки на плоскости\n‸\n\npoint = Point(1, 2)\n", "class Point"),
+        ("# список чисел от 1 до 5\n‸\nprint(sum(numbers))\n", "numbers ="),
         ("class A:\n    # площадь\n    ‸\n\n    def show(self):\n        return self.area()\n", "def area(self"),
         ("class A:\n    # метод grow(by): увеличить размер\n    ‸\n", "def grow(self, by"),
     ],
@@ -59,6 +60,10 @@ def test_what_the_place_waits_for(text: str, head: str) -> None:
         "class A:\n    def f(self):\n        self.a()\n        self.b()\n\n    # ещё метод\n    ‸\n",
         "def f(x):\n    '''Площадь.'''\n    ‸\n\n\nprint(area)\n",
         "# сложи a и b\n‸\nprint(first, second)\n",
+        "# создать матрицу единиц 3 на 3\n‸\nb = np.zeros(3)\n",
+        "# функция, которая читает настройки\n‸\nprint(json.dumps(1))\n",
+        "# функция, которая читает настройки\n‸\nprint(options)\n",
+        "# класс точки на плоскости\n‸\n\n\n@dataclass\nclass Line:\n    x: int\n",
     ],
 )
 def test_where_there_is_doubt_there_is_no_beginning(text: str) -> None:

@@ -32,14 +32,23 @@ RUN_EXTRAS = "engine"
 TEST_EXTRAS = "engine,data,finetune,dev"
 TEST_PINS = ("torch==2.13.0",)  # what training's tests were seen green with
 # The vision tools of llama.cpp are not used and take a third of the build. Its AMX kernels, built by GCC 12, crash on
-# processors that have AMX (https://github.com/ggml-org/llama.cpp/pull/26954).
-BUILD_ENVIRONMENT = {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF -DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__"}
+# processors that have AMX (https://github.com/ggml-org/llama.cpp/pull/26954); elsewhere these flags would replace what
+# the compiler needs.
+CMAKE_ARGS = "-DLLAVA_BUILD=OFF"
+if sys.platform == "linux":
+    CMAKE_ARGS += " -DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__"
+BUILD_ENVIRONMENT = {"CMAKE_ARGS": CMAKE_ARGS}
+# pip unpacks sources here on Windows: the engine's longest path, 178 characters, would not fit under a user's folder.
+SHORT_TEMP = Path(ROOT.anchor) / "kdp"
 
 
 def call(*command: str | Path, cwd: Path = ROOT) -> None:
     """Run a command, its output on this terminal; end with its exit status where it fails."""
     print("›", *command, flush=True)
     environment = {**BUILD_ENVIRONMENT, **os.environ}
+    if os.name == "nt":
+        SHORT_TEMP.mkdir(exist_ok=True)
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(SHORT_TEMP))
     status = subprocess.run([str(part) for part in command], cwd=cwd, env=environment, check=False).returncode
     if status:
         sys.exit(status)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 import tarfile
 import tempfile
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from finetune.errors import FinetuneError
@@ -77,7 +79,14 @@ def _download(version: str, archive: Path) -> None:
 
 def _pip(*arguments: str, version: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pip", *arguments, "--no-deps", "--no-binary", PACKAGE, f"{PACKAGE}=={version}"]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    if os.name == "nt":  # the longest path in the archive, 178 characters, does not fit under a user's temporary folder
+        short = Path(Path.home().anchor) / "kdp"
+        short.mkdir(exist_ok=True)
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(short))
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", errors="replace", env=environment, check=False
+    )
 
 
 def _fetch(url: str, archive: Path, version: str) -> None:
@@ -86,7 +95,7 @@ def _fetch(url: str, archive: Path, version: str) -> None:
     partial = archive.with_suffix(".partial")
     try:
         if url.startswith("file:"):
-            local = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
+            local = Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path))
             partial.write_bytes(local.read_bytes())
         else:
             with (

@@ -56,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         replace(state, error="port_taken", detail=str(error)).write(options.state_file)
         return 1
     state = replace(state, port=listener.getsockname()[1])
-    return asyncio.run(_serve(options, state, listener))
+    # Windows' default loop does not hand the listener's protocol on to its connections (see `listen`).
+    loop_factory = asyncio.SelectorEventLoop if sys.platform == "win32" else None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(_serve(options, state, listener))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,7 +23,14 @@ log = logging.getLogger(__name__)
 
 _ABORTED = 2
 _PIECE_BYTES = 64
-_NO_MEMORY = ("failed to allocate", "unable to allocate", "out of memory", "bad_alloc", "cannot allocate")
+_NO_MEMORY = (
+    "failed to allocate",
+    "unable to allocate",
+    "out of memory",
+    "bad_alloc",
+    "bad allocation",
+    "cannot allocate",
+)
 
 
 _GGML_LOG_LEVEL_ERROR = 4

@@ -138,7 +138,8 @@ class EngineProcess:
         """Start the process, unless another window just did; returns once it listens."""
         path = self._path(identity)
         try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # On Windows the profile's own rights do; 0o700 of an elevated process would lock its user out.
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o777 if os.name == "nt" else 0o700)
             with filelock.FileLock(path.with_suffix(".lock"), timeout=_START_TIMEOUT_S):
                 if (state := self._living(identity)) is not None:
                     return state

@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+_ATTEMPTS = 10
+_BETWEEN_ATTEMPTS_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class EngineState:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(asdict(self), file)
-            os.replace(name, path)  # noqa: PTH105 - mkstemp gives a string
+            _replace(Path(name), path)
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
@@ -50,3 +54,16 @@ class EngineState:
             return EngineState(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Windows refuses while another process reads the old file, which takes a moment."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            new.replace(old)
+        except PermissionError:
+            if os.name != "nt" or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_BETWEEN_ATTEMPTS_S)
+        else:
+            return

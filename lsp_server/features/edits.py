@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from lsprotocol import types
-from pygls.uris import from_fs_path
+from pygls.uris import from_fs_path, to_fs_path
 
 from lsp_server import messages
 from lsp_server.errors import KodopisError
@@ -30,10 +31,9 @@ async def add_to_file(ls: KodopisServer, path: Path, text: str, label: str) -> b
     Raises:
         KodopisError: `file_unreadable`.
     """
-    uri = _uri(path)
     document = await readable_document(ls, path)
     if document is None:
-        return await _create(ls, uri, text, label)
+        return await _create(ls, _uri(ls, path), text, label)
     line = len(document.lines) - 1
     last = document.lines[line]
     end = types.Position(line, document.position_codec.client_num_units(last))
@@ -47,7 +47,7 @@ async def readable_document(ls: KodopisServer, path: Path) -> LineDocument | Non
     Raises:
         KodopisError: `file_unreadable`.
     """
-    uri = _uri(path)
+    uri = _uri(ls, path)
     document = ls.documents.get_text_document(uri)
     assert isinstance(document, LineDocument)
     if ls.documents.opened(uri) is None and not await asyncio.to_thread(path.exists):
@@ -59,8 +59,12 @@ async def readable_document(ls: KodopisServer, path: Path) -> LineDocument | Non
     return document
 
 
-def _uri(path: Path) -> str:
-    uri: str | None = from_fs_path(str(path))
+def _uri(ls: KodopisServer, path: Path) -> str:
+    """A file's URI: as the editor writes it where it has the file open, for it may write a drive's letter otherwise."""
+    wanted = os.path.normcase(path)
+    opened = (document.uri for document in ls.documents.text_documents.values())
+    uri: str | None = next((uri for uri in opened if os.path.normcase(to_fs_path(uri) or "") == wanted), None)
+    uri = uri or from_fs_path(str(path))
     assert uri is not None
     return uri
 

@@ -55,6 +55,13 @@ describe("finding Python", () => {
     assert.deepEqual(choose([{ candidate: setting, facts: undefined }]), { kind: "badSetting", path: "/no/such" });
   });
 
+  it("tells a program that cannot be started from one that failed", async () => {
+    for (const command of ["/no/such/python", "python\0", process.cwd()]) {
+      assert.equal((await run(command, [])).code, undefined, JSON.stringify(command));
+    }
+    assert.equal((await run("python3", ["-I", "-c", "raise SystemExit(3)"])).code, 3);
+  });
+
   it("reads what a Python says, and nothing else", async () => {
     const { output } = await run("python3", ["-I", "-c", PROBE]);
     const found = parseFacts(output);
@@ -106,6 +113,15 @@ describe("the plan of an environment", () => {
     }
   });
 
+  it("builds with the flags of GCC on Linux alone, and in a folder with a short name on Windows", () => {
+    const envs = (["linux", "darwin", "win32"] as const).map((platform) => {
+      const plan = makePlan("python3", FOLDER, { ...WISHES, engineBuild: "compile" }, { ...LINUX, platform });
+      return plan.at(-1)?.env ?? {};
+    });
+    assert.deepEqual(envs.map((env) => env.CMAKE_ARGS?.includes("AMX")), [true, false, false]);
+    assert.deepEqual(envs.map((env) => env.TMP), [undefined, undefined, "C:\\kdp"]);
+  });
+
   it("knows where the interpreter is", () => {
     assert.equal(environmentPython("C:\\Users\\Иван\\env", "win32"), "C:\\Users\\Иван\\env\\Scripts\\python.exe");
     assert.equal(environmentPython(FOLDER, "linux"), "/home/Иван Петров/env/bin/python");
@@ -135,7 +151,8 @@ describe("pip's output", () => {
     assert.equal(causeOf("PermissionError: [Errno 13] Permission denied"), "readOnly");
     assert.equal(causeOf("Error: EROFS: read-only file system, open '/env/install.lock'"), "readOnly");
     assert.equal(causeOf("Error: EPERM: operation not permitted, mkdir '/env'"), "readOnly");
-    assert.equal(causeOf("PermissionError: [WinError 5] Отказано в доступе: 'C:\\\\env\\\\llama.dll'"), "readOnly");
+    assert.equal(causeOf("PermissionError: [WinError 5] Отказано в доступе: 'C:\\\\env'"), "readOnly");
+    assert.equal(causeOf("PermissionError: [WinError 5] Отказано в доступе: 'C:\\\\env\\\\llama.dll'"), "inUse");
     assert.equal(causeOf("PermissionError: [WinError 32] Процесс не может получить доступ к файлу"), "inUse");
     assert.equal(causeOf("Error: EBUSY: resource busy or locked, rmdir 'C:\\env'"), "inUse");
     assert.equal(causeOf("OSError: [WinError 112] Недостаточно места на диске"), "space");

@@ -43,7 +43,7 @@ local function check_command(cmd)
   end
   table.insert(words, '--help')
   local ok, result = pcall(function()
-    return vim.system(words, { text = true }):wait(PATIENCE_S * 1000)
+    return vim.system(words, { text = true, env = { PYTHONUTF8 = '1' } }):wait(PATIENCE_S * 1000)
   end)
   if ok and result.code == 0 then
     return health.ok(text('health_command_works'))

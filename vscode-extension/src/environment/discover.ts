@@ -2,7 +2,7 @@
 
 import { PythonExtension } from "@vscode/python-extension";
 import * as vscode from "vscode";
-import type { Machine } from "./plan.js";
+import { ISOLATED, type Machine } from "./plan.js";
 import { candidates, choose, isFromStore, parseFacts, PROBE, type Outcome } from "./python.js";
 import { run } from "./run.js";
 
@@ -12,7 +12,7 @@ const PROBE_TIMEOUT_MS = 20_000;
 export async function findPython(configured: string, log: vscode.LogOutputChannel): Promise<Outcome> {
   const tried: Parameters<typeof choose>[0][number][] = [];
   for (const candidate of candidates(configured, await chosenByExtension(log), process.platform)) {
-    const { output } = await run(candidate.command, [...candidate.args, "-I", "-c", PROBE], { timeoutMs: PROBE_TIMEOUT_MS });
+    const { output } = await run(candidate.command, [...candidate.args, ...ISOLATED, "-c", PROBE], { timeoutMs: PROBE_TIMEOUT_MS });
     const facts = parseFacts(output);
     log.info(`python: ${candidate.command} (${candidate.source}): ${facts ? facts.version.join(".") : "no answer"}`);
     tried.push({ candidate, facts });

@@ -135,6 +135,9 @@ export class Environment {
       const progress = readLine(line);
       if (progress) events.onProgress(progress);
     };
+    if (step.env.TMP !== undefined) {
+      await fs.mkdir(step.env.TMP, { recursive: true }).catch(() => { /* then Python takes its usual folder */ });
+    }
     const { code, output } = await run(step.command, step.args, { env: step.env, cwd: this.storage, token, onLine });
     if (token.isCancellationRequested) return "other";
     if (code !== 0) {

@@ -40,15 +40,26 @@ export interface Step {
   readonly undoArgs?: readonly string[];
 }
 
+/** Isolated, which ignores PYTHONUTF8 with all other variables: without the option pip writes in the console's code page. */
+export const ISOLATED = ["-I", "-X", "utf8"] as const;
 const WHEEL_INDEX = "https://abetlen.github.io/llama-cpp-python/whl/";
 /** Prebuilt wheels may use instructions that this processor lacks: loading the library shows it. */
-const LOAD_ENGINE = ["-I", "-c", "import llama_cpp; llama_cpp.llama_backend_init()"];
-const DROP_ENGINE = ["-I", "-m", "pip", "uninstall", "--yes", "llama-cpp-python"];
+const LOAD_ENGINE = [...ISOLATED, "-c", "import llama_cpp; llama_cpp.llama_backend_init()"];
+const DROP_ENGINE = [...ISOLATED, "-m", "pip", "uninstall", "--yes", "llama-cpp-python"];
+/** pip unpacks the engine's sources here on Windows: their longest path, 178 characters, would not fit under a user's folder. */
+const SHORT_TEMP = "C:\\kdp";
+
 /**
  * The vision tools of llama.cpp are not used and take a third of the build. Its AMX kernels, built by GCC 12, crash on
- * processors that have AMX (https://github.com/ggml-org/llama.cpp/pull/26954).
+ * processors that have AMX (https://github.com/ggml-org/llama.cpp/pull/26954); elsewhere the flags would replace what
+ * the compiler needs.
  */
-const COMPILE_ENV = { CMAKE_ARGS: "-DLLAVA_BUILD=OFF -DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__" };
+function compileEnv({ platform }: Machine): Record<string, string> {
+  const lean = "-DLLAVA_BUILD=OFF";
+  if (platform === "linux") return { CMAKE_ARGS: `${lean} -DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__` };
+  if (platform === "win32") return { CMAKE_ARGS: lean, TMPDIR: SHORT_TEMP, TEMP: SHORT_TEMP, TMP: SHORT_TEMP };
+  return { CMAKE_ARGS: lean };
+}
 
 /** The interpreter inside an environment. */
 export function environmentPython(folder: string, platform: NodeJS.Platform): string {
@@ -78,13 +89,15 @@ export function makePlan(python: string, folder: string, wishes: Wishes, machine
   const own = environmentPython(folder, machine.platform);
   // pip names an index that it cannot reach only when it tries again; without that, a missing network looks like a
   // missing package.
-  const pip = ["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "5"];
+  const pip = [
+    ...ISOLATED, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "5",
+  ];
   const closed = wishes.wheelsFolder === "" ? [] : ["--no-index", "--find-links", wishes.wheelsFolder];
   const venv: Step = {
-    kind: "venv", goal: "environment", command: python, args: ["-I", "-m", "venv", "--clear", folder], env: {},
+    kind: "venv", goal: "environment", command: python, args: [...ISOLATED, "-m", "venv", "--clear", folder], env: {},
   };
   const ofWheel = (...args: string[]): string[] => [...pip, ...closed, ...args, wishes.wheel];
-  const server = { kind: "server", goal: "server", command: own, env: {}, checkArgs: ["-I", "-m", "lsp_server", "--help"] } as const;
+  const server = { kind: "server", goal: "server", command: own, env: {}, checkArgs: [...ISOLATED, "-m", "lsp_server", "--help"] } as const;
   const engine = engineSteps(own, pip, closed, wishes, machine);
   if (!isUpdate) return [venv, { ...server, args: ofWheel("--upgrade", "--prefer-binary") }, ...engine];
   return [
@@ -100,7 +113,7 @@ function engineSteps(own: string, pip: readonly string[], closed: readonly strin
   const wanted = `${wishes.wheel}[engine]`;
   const common = { goal: "engine", command: own, checkArgs: LOAD_ENGINE, undoArgs: DROP_ENGINE } as const;
   if (closed.length > 0) {
-    return [{ ...common, kind: "folder", args: [...pip, ...closed, "--prefer-binary", wanted], env: COMPILE_ENV }];
+    return [{ ...common, kind: "folder", args: [...pip, ...closed, "--prefer-binary", wanted], env: compileEnv(machine) }];
   }
   const prebuilt = prebuiltVariants(wishes.engineBuild, machine).map((variant): Step => ({
     ...common,
@@ -110,6 +123,6 @@ function engineSteps(own: string, pip: readonly string[], closed: readonly strin
     env: {},
   }));
   // -v prints how far the build is.
-  const compile: Step = { ...common, kind: "compile", args: [...pip, "-v", "--prefer-binary", wanted], env: COMPILE_ENV };
+  const compile: Step = { ...common, kind: "compile", args: [...pip, "-v", "--prefer-binary", wanted], env: compileEnv(machine) };
   return wishes.engineBuild === "auto" || wishes.engineBuild === "compile" ? [...prebuilt, compile] : [...prebuilt];
 }

@@ -1,6 +1,6 @@
 /** Runs one program: output line by line, cancelled with the user's token, never through a shell. */
 
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio } from "node:child_process";
 import type { CancellationToken } from "vscode";
 
 export interface RunResult {
@@ -31,7 +31,7 @@ export async function run(command: string, args: readonly string[], options: Run
   return new Promise((resolve) => {
     let output = "";
     let rest = "";
-    const child = spawn(command, args, {
+    const child = start(command, args, {
       cwd: options.cwd,
       env: { ...pythonEnv(), ...options.env },
       windowsHide: true,
@@ -39,6 +39,10 @@ export async function run(command: string, args: readonly string[], options: Run
       detached: process.platform !== "win32",
       timeout: options.timeoutMs,
     });
+    if (child instanceof Error) {
+      resolve({ code: undefined, output: String(child) });
+      return;
+    }
     const take = (chunk: Buffer): void => {
       const text = chunk.toString("utf8");
       output = (output + text).slice(-KEPT_OUTPUT_CHARS);
@@ -60,6 +64,15 @@ export async function run(command: string, args: readonly string[], options: Run
       resolve({ code: options.token?.isCancellationRequested === true ? undefined : (code ?? undefined), output });
     });
   });
+}
+
+/** Most of what keeps a program from starting comes as an event; a `.bat` on Windows, or a zero byte, is thrown. */
+function start(command: string, args: readonly string[], options: SpawnOptionsWithoutStdio): ChildProcessWithoutNullStreams | Error {
+  try {
+    return spawn(command, args, options);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 function endTree(pid: number | undefined): void {

@@ -39,10 +39,11 @@ _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|прог�
 _STEPS = re.compile(r"\n|[.;]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r",|\b(?:и|а также|and)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][\w-]*")
+_FIRST = re.compile(r"#+\s*([^\W\d_]+)")
 _BEGIN = re.compile(r"#+\s*([^\W\d_]+)[,:]?\s+\S")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]+")
 
-SHORT_WORD = 3
+STEM = 4
 
 
 class Asked:
@@ -94,10 +95,12 @@ class Asked:
         n_commands = sum(bool(words) and _commands(words) for words in clauses)
         return self.one_sentence and n_commands < 2
 
-    def is_named_in(self, comment: str) -> bool:
-        """Whether a comment of the answer names what was asked for: «# Создаём таблицу» under «таблица users»."""
-        words = (morphology.lemma(word.lower()) for word in _WORD.findall(comment) if len(word) > SHORT_WORD)
-        return any(word in self._lemmas for word in words)
+    def is_told_by(self, comment: str) -> bool:
+        """Whether a comment of the answer begins as what was asked for: «# Строим график» under «построить график»."""
+        begin = _FIRST.match(comment)
+        word = begin[1].lower() if begin else ""
+        stems = {word[start : start + STEM] for start in range(len(word) - STEM + 1)}
+        return any(stem in known for stem in stems for known in _WORD.findall(self.text.lower()))
 
     def is_new_task(self, comment: str) -> bool:
         """Whether a comment of the answer commands something else: «# выведи города» where they were to be sorted."""

@@ -23,6 +23,7 @@ _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
 _MESSAGE = re.compile(r"print\(\s*(['\"])(?:(?!\1)[^\\]|\\.)*\1\s*\)$")
 _IMPORT = re.compile(r"(?:import|from)\s")
+_COMMENT_BEGUN = re.compile(r"#+\s*[^\W\d_]+[,:]?\s+\S")  # its first word, which tells, is whole
 _EXAMPLE = re.compile(r"#+\s*(?:пример\w?\b|usage|example)", re.IGNORECASE)
 _EXAMPLE_AFTER_DEFINITION = re.compile(
     r"#+\s*(?:пример|использовани|тест|проверк|проверяем|вызов|вызываем|пояснени|объяснени|результат|вывод:|ожидаем|"
@@ -109,7 +110,8 @@ class Ender:
             return ""
         if depth < 0:
             return "dedent"
-        if beginning[0] == "#" and self._may_be_done and self._asked.is_new_task(beginning):
+        tells = beginning[0] == "#" and (self._goes_on or _COMMENT_BEGUN.match(beginning))
+        if tells and self._is_next_step(beginning):
             return "next step"
         may_follow = self._in_function or not self._definitions.names or self._definitions.is_decorated
         return "" if may_follow else self._settles_after_definition(beginning)
@@ -130,9 +132,10 @@ class Ender:
     def _is_next_step(self, comment: str) -> bool:
         """Whether what a comment begins stands in the file or was not asked for.
 
-        An answer whose first statement has a comment of its own is told in several of them.
+        An answer whose first statement has a comment of its own is told in several of them. A program may come to what
+        was asked for after it has made ready.
         """
-        is_told = self._is_told_in_comments or self._asked.is_named_in(comment)
+        is_told = self._is_told_in_comments or (self._is_module and self._asked.is_told_by(comment))
         return self._may_be_done and ((self._asked.one_step and not is_told) or self._asked.is_new_task(comment))
 
     def _comment(self, line: Line) -> list[Line]:

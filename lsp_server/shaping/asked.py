@@ -96,9 +96,14 @@ class Asked:
         return self.one_sentence and n_commands < 2
 
     def is_told_by(self, comment: str) -> bool:
-        """Whether a comment of the answer begins as what was asked for: «# Строим график» under «построить график»."""
+        """Whether a comment of the answer begins as what was asked for: «# Строим график» under «построить график».
+
+        Not another task of the same kind: «# удали файлы .log» under «удали файлы .tmp».
+        """
         begin = _FIRST.match(comment)
         word = begin[1].lower() if begin else ""
+        if roles.is_command(word) and not roles.is_action(word):
+            return False
         stems = {word[start : start + STEM] for start in range(len(word) - STEM + 1)}
         return any(stem in known for stem in stems for known in _WORD.findall(self.text.lower()))
 

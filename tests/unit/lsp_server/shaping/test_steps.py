@@ -67,3 +67,9 @@ def test_an_answer_that_opens_with_a_comment_is_told_in_comments() -> None:
 def test_another_command_is_a_task_of_the_models_own(task: str) -> None:
     said = f"cities.sort()\n# {task}\nassert cities\n"
     assert shape("# отсортируй cities, букву ё считать как е\n‸\n", said).text == "cities.sort()"
+
+
+def test_the_same_command_again_is_another_task() -> None:
+    kept = "for file in folder.iterdir():\n    file.unlink()"
+    said = f"{kept}\n\n# удали из folder все файлы .log\nfor file in folder.iterdir():\n    file.unlink()\n"
+    assert shape("# удали из folder все файлы .tmp\n‸\n", said).text == kept

@@ -13,6 +13,7 @@ Owns: the set-up of a checkout. Uses the standard library alone: it runs before 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import io
 import os
@@ -39,16 +40,17 @@ if sys.platform == "linux":
     CMAKE_ARGS += " -DCMAKE_C_FLAGS=-U__AMX_INT8__ -DCMAKE_CXX_FLAGS=-U__AMX_INT8__"
 BUILD_ENVIRONMENT = {"CMAKE_ARGS": CMAKE_ARGS}
 # pip unpacks sources here on Windows: the engine's longest path, 178 characters, would not fit under a user's folder.
-SHORT_TEMP = Path(ROOT.anchor) / "kdp"
+BUILD_TEMP = Path(ROOT.anchor) / "kdp" if os.name == "nt" else None
 
 
-def call(*command: str | Path, cwd: Path = ROOT) -> None:
+def call(*command: str | Path, cwd: Path = ROOT, temp: Path | None = None) -> None:
     """Run a command, its output on this terminal; end with its exit status where it fails."""
     print("›", *command, flush=True)
     environment = {**BUILD_ENVIRONMENT, **os.environ}
-    if os.name == "nt":
-        SHORT_TEMP.mkdir(exist_ok=True)
-        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(SHORT_TEMP))
+    if temp is not None:
+        with contextlib.suppress(OSError):  # then Python takes its usual folder
+            temp.mkdir(exist_ok=True)
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temp))
     status = subprocess.run([str(part) for part in command], cwd=cwd, env=environment, check=False).returncode
     if status:
         sys.exit(status)
@@ -69,7 +71,7 @@ def set_up(extras: str) -> None:
     print("llama-cpp-python is built from source: several minutes the first time.", flush=True)
     pins = TEST_PINS if extras == TEST_EXTRAS else ()
     install = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    call(*install, *pins, "--editable", f".[{extras}]")
+    call(*install, *pins, "--editable", f".[{extras}]", temp=BUILD_TEMP)
     stamp.write_text(wanted, encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ hash that PyPI gives, and unpacking the converters. Everything is cached; a seco
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -82,7 +83,8 @@ def _pip(*arguments: str, version: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONUTF8": "1"}
     if os.name == "nt":  # the longest path in the archive, 178 characters, does not fit under a user's temporary folder
         short = Path(Path.home().anchor) / "kdp"
-        short.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # then Python takes its usual folder
+            short.mkdir(exist_ok=True)
         environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(short))
     return subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", errors="replace", env=environment, check=False

@@ -73,9 +73,9 @@ class Asked:
         return _CALL.search(self.text) is not None
 
     @cached_property
-    def tries(self) -> bool:
-        """An example, or the code to be tried out: then a `print` of it is no addition."""
-        return _TRY.search(self.text) is not None
+    def no_print(self) -> bool:
+        """Something in which a `print` is an addition: neither output, nor an example, nor the code to be tried out."""
+        return bool(self.text) and not self.output and _TRY.search(self.text) is None
 
     @cached_property
     def main(self) -> bool:

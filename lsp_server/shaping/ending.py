@@ -77,12 +77,19 @@ class Ender:
         if line.is_free and line.stripped.startswith("#") and not self._held:
             return self._comment(line)
         self.reason = self._why_not_here(line)
-        after = "" if self.reason else self._next_below(line)
-        if after is None:
+        if self.reason:
+            return []
+        twin = self._twin_below(line)
+        return self._take_new(line) if twin is None else self._take_twin(line, twin)
+
+    def _take_twin(self, line: Line, twin: int) -> list[Line]:
+        """A line that the file has below: decorators and beginnings of blocks may be alike by chance."""
+        following = self._suffix[twin + 1 :][:1]
+        if following and not name_of(line.stripped) and (line.stripped[0] == "@" or line.stripped[-1] == ":"):
+            self._doubted = line, following[0].text
+        else:
             self.reason = "suffix"
-        elif after:
-            self._doubted = line, after
-        return [] if self.reason or self._doubted else self._take_new(line)
+        return []
 
     def _take_new(self, line: Line) -> list[Line]:
         """A line that the file does not have below."""
@@ -143,7 +150,7 @@ class Ender:
             self.reason = "dedent"
         elif line.depth == 0 and self._seen and self._begins_example(line.stripped) and not self._asked.calls:
             self.reason = "example"
-        elif line.depth == 0 and self._next_below(line) != "":
+        elif line.depth == 0 and self._twin_below(line) is not None:
             self.reason = "suffix"
         elif line.depth == 0 and self._is_next_step(line.stripped):
             self.reason = "next step"  # the model sets itself a task
@@ -180,7 +187,7 @@ class Ender:
             return "unreachable" if self._goes_on and _LEAVES.match(text) else ""
         if _LEAVES.match(text):
             return "broken"
-        if _PRINT.match(text) and self._asked.text and not (self._asked.output or self._asked.tries):
+        if _PRINT.match(text) and self._asked.no_print:
             is_of_dialogue = _MESSAGE.match(text) and not self._definitions.names and not self._is_print_pending
             return "" if is_of_dialogue else "example"
         return self._why_not_after_definition(text) if self._definitions.names else ""
@@ -230,21 +237,17 @@ class Ender:
 
     def _is_message(self, line: Line) -> bool:
         """Whether a line is the print of a text that nobody asked for: kept where the program goes on behind it."""
-        is_unasked = self._asked.text and not (self._asked.output or self._asked.tries)
         is_own = line.is_free and line.depth == 0 and bool(self._seen) and not self._in_function
-        return bool(is_unasked and is_own and _MESSAGE.match(line.stripped))
+        return self._asked.no_print and is_own and _MESSAGE.match(line.stripped) is not None
 
     @property
     def _is_print_pending(self) -> bool:
         return any(_PRINT.match(line.stripped) for line in self._pending)
 
-    def _next_below(self, line: Line) -> str | None:
-        """None where the rest of the block has a line already; '' where it has not.
-
-        Decorators and beginnings of blocks may be alike by chance: then the line that follows in the file.
-        """
+    def _twin_below(self, line: Line) -> int | None:
+        """Which line of the rest of the block is like this one, or defines the same name."""
         if not line.is_free:
-            return ""
+            return None
         name = name_of(line.stripped)
         for index, after in enumerate(self._suffix):
             if after.depth < 0:
@@ -252,12 +255,9 @@ class Ender:
             is_own_block = index == 0 or (after.depth == 0 and len(after.text) >= 12)
             if after.depth != line.depth or not is_own_block or len(after.text) < 3:
                 continue
-            if name and name == name_of(after.text):
-                return None
-            if after.text == line.stripped:
-                may_be_another = after.text.startswith("@") or after.text.endswith(":")
-                return self._suffix[index + 1].text if may_be_another and self._suffix[index + 1 :] else None
-        return ""
+            if after.text == line.stripped or (name and name == name_of(after.text)):
+                return index
+        return None
 
     def _is_repetition(self, line: Line, times: int) -> bool:
         """Whether a line begins the n-th copy in a row of a block of lines."""

@@ -34,7 +34,7 @@ def test_an_environment_without_pip_is_made_anew(tmp_path: Path, monkeypatch: py
     made: list[bool] = []
     monkeypatch.setattr(dev, "PYTHON", folder / dev.PYTHON.relative_to(dev.VENV))
     monkeypatch.setattr(dev, "VENV", folder)
-    monkeypatch.setattr(dev, "call", lambda *command: None)
+    monkeypatch.setattr(dev, "call", lambda *command, temp: None)
     monkeypatch.setattr(venv, "create", lambda path, with_pip: made.append(path == folder and with_pip))
     dev.set_up("engine")
     assert made == [True]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _BLOCK_FIRST = re.compile(
     re.IGNORECASE,
 )
 _CALLING = re.compile(r"вызов|вызва|вызыв|\bcall", re.IGNORECASE)
+_INTRODUCED = re.compile(r"(?:^|[:;,—–-]|\b(?:функц\w[яю]|метод|генератор|корутин[ау]|def))\s*$", re.IGNORECASE)
+_USED = re.compile(r"(?:\b(?:через|используя|примен\w+|за|из|по)|с помощью)\s+$", re.IGNORECASE)
+_OF_FORMULAS = frozenset(dir(math))
 _KNOWN_TO_ALL = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "self", "cls"}
 # What is missing under these names is an import, not what was asked for. `numbers` and `email` are modules as well.
 _USUAL_IMPORTS = (
@@ -137,7 +141,10 @@ def _signature(instruction: Instruction, is_known: Callable[[str], bool], first:
     """
     if _CALLING.search(instruction.text):
         return ""
-    for name, given in _SIGNATURE.findall(instruction.text):
+    for found in _SIGNATURE.finditer(instruction.text):
+        name, given = found.groups()
+        if _is_of_formula(name, instruction.text[: found.start()]):
+            continue
         parameters = ", ".join(part for part in (first, given.strip()) if part)
         header = f"{_def(instruction)} {name}({parameters}"
         if name in _KNOWN_TO_ALL or keyword.iskeyword(name) or _is_class_name(name) or is_known(name):
@@ -145,6 +152,12 @@ def _signature(instruction: Instruction, is_known: Callable[[str], bool], first:
         if parses(f"{header}): pass"):
             return header
     return ""
+
+
+def _is_of_formula(name: str, before: str) -> bool:
+    """Whether `name(…)` is only talked about: «график sin(x)», «за O(n)», «через normalize(df)»."""
+    is_formula = len(name) == 1 or name in _OF_FORMULAS
+    return name in "Oo" or _USED.search(before) is not None or (is_formula and not _INTRODUCED.search(before))
 
 
 def _of_method(view: Window, insertion: Insertion, instruction: Instruction, scope: Scope) -> str:

@@ -109,10 +109,18 @@ class Shaper:
             self._take(self._buffer)
         if not self._reason:
             self._flush()
+        self._end_entry()
         n_lines = len(self._lines)
         while n_lines > self._n_sure and not self._is_good(n_lines):
             n_lines -= 1
         return Suggestion(self._text(n_lines), self._reason or "stream", n_lines)
+
+    def _end_entry(self) -> None:
+        """Put the comma behind a last entry that has entries of the file below it, where the answer closed its list."""
+        lines = self._lines
+        if len(lines) > self._n_sure and not self._check.adds_no_error(lines):
+            ended = [*lines[:-1], lines[-1] + ","]
+            self._lines = ended if self._check.adds_no_error(ended) else lines
 
     def _suffix(self) -> list[SuffixLine]:
         target = columns(self._insertion.indent, self._tab)

@@ -12,10 +12,11 @@ from lsp_server.instruction import Instruction
 _SEVERAL = re.compile(
     r"\b(?:две|два|двумя|три|четыре|пять|несколько|обе|оба|two|three|several)\s+(?:\w+\s+)?"
     r"(?:функци|метод|класс|тест|декоратор|генератор|наследник|исключени|function|method|class|test)|"
-    r"^\W*(?:\w+\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|декораторы|датаклассы|модели|"
-    r"обработчики|эндпоинты|маршруты|команды|functions|methods|classes|tests|endpoints|handlers|models)\b|"
+    r"^\W*(?:\w+(?:[ыи]е|[иуй]|ть)\s+)?(?:функции|методы|классы|тесты|геттеры|сеттеры|операторы|декораторы|"
+    r"датаклассы|модели|обработчики|эндпоинты|маршруты|команды|functions|methods|classes|tests|endpoints|handlers|models)\b|"
     r"^\W*(?:\w+(?:[ийь]|[иы]е|те)\s+)?исключения\b|\b(?:наследники|подклассы|subclasses)\b|"
-    r"(?:функция|метод|класс)\b.*\bи (?:ещё |еще )?(?:функция|метод|класс)\b|геттер и сеттер",
+    r"(?:функция|метод|класс)\b.*\bи (?:ещё |еще )?(?:функция|метод|класс|тесты?)\b|геттер и сеттер|"
+    r"\bконструктор\b.*(?:[,+]|\bи)\s*(?:метод|сво[йи]ств|__\w+__)|\bметоды\b",
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(
@@ -27,7 +28,9 @@ _OUTPUT = re.compile(
 )
 _CALL = re.compile(
     r"\b(?:вызов|вызови|вызвать|запусти|запустить|примени|применить|протестируй|проверь е[её])\b|"
-    r"пример\w* (?:вызов|использов|работ)|с примером|и проверь|\b(?:call|run) it\b|example of|with (?:an )?example",
+    r"пример\w* (?:вызов|использов|работ)|с примером|и проверь|\b(?:call|run) it\b|example of|with (?:an )?example|"
+    r"(?:функци|класс)\w*\b.*\bи\s+(?:сразу\s+)?(?:выведи|напечатай|распечатай|покажи)|"
+    r"^\W*функция\b(?:(?!чтобы|должн|для\b|[:—–]).)*\bи\s+(?:вывести|напечатать|распечатать|показать)\b",
     re.IGNORECASE,
 )
 _TRY = re.compile(
@@ -36,6 +39,14 @@ _TRY = re.compile(
     re.IGNORECASE,
 )
 _MAIN = re.compile(r"main|мейн|точк\w+ входа|скрипт|программ|script|cli\b|командн\w+ строк", re.IGNORECASE)
+# «настроить сервер», «запустить бота» ask for less than a program.
+_PROGRAM = re.compile(
+    r"^\W*(?:(?:напи\w+|(?:на)?пиши|сдела\w+|созда\w+|реализ\w+|наброса\w+|мне|нуж\w+|\w+(?:ый|ий|ой|ая|яя|ую|юю|ое|ее)|"
+    r"telegram|телеграм\w*|flask|фласк|fastapi|django|tkinter|pygame)[\s-]+){0,4}"
+    r"(?:(?:мини|чат|веб|телеграм)-?)?(?:игр[ау]|программ[ау]|скрипт|бота?|калькулятор|сервер|викторин[ау]|"
+    r"приложение\b.*\b(?:с|со|для|котор\w+)|game|script|bot|calculator)\b",
+    re.IGNORECASE,
+)
 _STEPS = re.compile(r"\n|[.;]\s|\b(?:потом|затем|после этого|сначала|далее|then|after that|first)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r",|\b(?:и|а также|and)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][\w-]*")
@@ -60,17 +71,22 @@ class Asked:
     @cached_property
     def several(self) -> bool:
         """More than one definition: said, or all the methods of a class by its docstring."""
-        return self._is_whole_class or _SEVERAL.search(self.text) is not None
+        return self._is_whole_class or self.program or _SEVERAL.search(self.text) is not None
+
+    @cached_property
+    def program(self) -> bool:
+        """A program: as many definitions as it takes, and what runs them."""
+        return _PROGRAM.match(self.text) is not None
 
     @cached_property
     def output(self) -> bool:
         """Something to be printed."""
-        return _OUTPUT.search(self.text) is not None
+        return self.program or _OUTPUT.search(self.text) is not None
 
     @cached_property
     def calls(self) -> bool:
         """The code to be called, or an example of it."""
-        return _CALL.search(self.text) is not None
+        return self.program or _CALL.search(self.text) is not None
 
     @cached_property
     def no_print(self) -> bool:
@@ -80,7 +96,7 @@ class Asked:
     @cached_property
     def main(self) -> bool:
         """A program of its own."""
-        return _MAIN.search(self.text) is not None
+        return self.program or _MAIN.search(self.text) is not None
 
     @cached_property
     def one_sentence(self) -> bool:

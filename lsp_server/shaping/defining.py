@@ -114,7 +114,7 @@ class Definitions:
 
     def _allows_all(self) -> bool:
         """Whether any definition may follow: several were asked for, or the last was a helper."""
-        return self._asked.several or self.names[-1].startswith("_")
+        return self._asked.several or all(name.startswith("_") for name in self.names)
 
     def _missing(self) -> frozenset[str]:
         """Names that were asked for, or that the code kept so far calls, and that nothing defines."""

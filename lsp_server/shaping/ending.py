@@ -22,6 +22,8 @@ _STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
 _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
 _MESSAGE = re.compile(r"print\(\s*(['\"])(?:(?!\1)[^\\]|\\.)*\1\s*\)$")
+_SHOWS = re.compile(r"for\s+[\w, ()]+\s+in\s+(?:enumerate\(|sorted\()?(\w+)(?:\.items\(\))?.*:$")
+_SHOWN = re.compile(r"print\((?:f?(['\"])(?:(?!\1)[^\\{]|\{[\w.\[\]]+(?::[^}]*)?\})*\1|[\w\s,.:'\"\[\]]+)\)$")
 _IMPORT = re.compile(r"(?:import|from)\s")
 _COMMENT_BEGUN = re.compile(r"#+\s*[^\W\d_]+[,:]?\s+\S")  # its first word, which tells, is whole
 _EXAMPLE = re.compile(r"#+\s*(?:пример\w?\b|usage|example)", re.IGNORECASE)
@@ -31,7 +33,7 @@ _EXAMPLE_AFTER_DEFINITION = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d]\w*")
-_CALL = re.compile(r"(?:await\s+)?(\w+)\s*\(")
+_CALL = re.compile(r"(?:await\s+|(?:async\s+)?with\s+)?(\w+)\s*\(")
 
 
 class Ender:
@@ -96,7 +98,7 @@ class Ender:
         self.reason = self._why_not(line)
         if self.reason:
             return []
-        if self._is_message(line):
+        if self._is_message(line) or self._is_showing(line):
             self._pending.append(line)
             return []
         return self._hold(line) if self._held or self._is_to_be_held(line) else self._keep(line)
@@ -240,6 +242,17 @@ class Ender:
         is_own = line.is_free and line.depth == 0 and bool(self._seen) and not self._in_function
         return self._asked.no_print and is_own and _MESSAGE.match(line.stripped) is not None
 
+    def _is_showing(self, line: Line) -> bool:
+        """Whether a line is of a loop that only prints what the answer has made: dropped like a last message."""
+        if not self._asked.no_print or self._in_function or not self._seen or not line.is_free:
+            return False
+        if line.depth == 0:
+            loop = _SHOWS.match(line.stripped)
+            return loop is not None and any(re.match(rf"{loop[1]}\b.* ?=(?!=)", one) for one in self._seen)
+        above = [one for one in self._pending if one.stripped]
+        is_in_loop = bool(above) and above[-1].depth == 0 and _SHOWS.match(above[-1].stripped) is not None
+        return is_in_loop and _SHOWN.match(line.stripped) is not None
+
     @property
     def _is_print_pending(self) -> bool:
         return any(_PRINT.match(line.stripped) for line in self._pending)
@@ -276,7 +289,7 @@ class Ender:
         self._is_told_in_comments = self._is_told_in_comments or (has_comment and self._has_only_imports)
         self._has_only_imports = self._has_only_imports and bool(not line.is_free or _IMPORT.match(line.stripped))
         kept, self._pending = [*self._pending, line], []
-        self._seen.append(line.stripped)
+        self._seen += [one.stripped for one in kept if one is line or _PRINT.match(one.stripped)]
         if line.is_free:
             self._statement = line
         self._definitions.keep(line)

@@ -2,7 +2,7 @@
 
 A chat model likes to repeat what stands above the cursor before it writes what was asked. The repeated lines are
 followed along the file's lines; the first line that continues them, in the scope of the cursor, is where the answer
-begins. New imports above a repeated function are held back until it is clear that it is one, and go into its body.
+begins. Code that is only alike at first is given back. New imports are for `importing`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from lsp_server.instruction import Instruction
+from lsp_server.shaping.importing import IMPORT, NewImports
 from lsp_server.shaping.indenting import ANSWER_UNIT, columns
-from lsp_server.shaping.scan import Scan
-from lsp_server.syntax import Scope, indent_of
+from lsp_server.shaping.scan import Piece, Scan
+from lsp_server.syntax import Scope
 
 LOOK_AHEAD = 60
 MIN_REPEATED = 6
 MIN_REPEATED_IN_BLOCK = 12
 
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:def|class)\s+(\w+)")
-_IMPORT = re.compile(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\b)")
-_PLACEHOLDER = re.compile(r"#\s*(?:<.*>|\.\.\.|…|(?:your|ваш) (?:code|код).*)\s*$", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"\s*[\w.]+ = (?:\[\]|\{\}|-?[\d.]+|''|\"\"|None|True|False|(?:set|dict|list)\(\))$")
+_PLACEHOLDER = re.compile(
+    r"#\s*(?:<.*>|(?:\.\.\.|…)(?:.*(?:\.\.\.|…))?|(?:your|ваш) (?:code|код).*|"
+    r"(?:друг|остальн|существующ|прежн)\w+ (?:код|метод|функци|част)\w*.*|(?:existing|rest of|other) .*)\s*$",
+    re.IGNORECASE,
+)
 _PARAMETERS = re.compile(r"\((.*)\)")
-
-
-Piece = tuple[str, Scan, Scan]
-"""A line of the answer, and the state of the code before and after it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Placer:
         self._texts = {line.text for line in above if not line.indent_columns or (around and line.number > own_line)}
         code = (index for index, line in enumerate(above) if not line.text.startswith("#"))
         self._last_code = max(code, default=-1)
+        self._imports = NewImports(around, self._texts, tab)
         self._around = around
         self._instruction = instruction
         self._echo = _words(instruction.raw or instruction.text) if instruction else ""
@@ -66,13 +68,17 @@ class Placer:
         self._tab = tab
         self._target = columns(indent, tab)
         self._own_line = own_line
+        self._decorators = _decorators(above, around)
         self._shift: int | None = None
         self._pointer = -1
         self._is_following = False
+        self._is_in_file = True
+        self._is_short = False
+        self._is_under_import = False
         self._is_placed = is_inline  # a line that was begun is gone on with, not repeated
         self._docstring_echo = False
         self._doubted: list[Piece] = []
-        self._imports: list[Piece] = []
+        self._followed: list[Piece] = []
         self._headers: list[tuple[int, int | None]] = []
         self._unit = 0
 
@@ -82,61 +88,60 @@ class Placer:
         if self._doubted:
             self._doubted.append(piece)
             return self._without_doubt(line) if line.strip() else []
-        if self._is_new_import(line, before):
-            self._imports.append(piece)
+        if not self._is_placed and self._imports.hold(piece, is_following=self._is_following):
             return []
         was_following = self._is_following
         if not self._belongs(line, before, after):
             if self._is_following and not was_following and self._may_be_chance(line):
                 self._doubted = [piece]
-            return []
-        return [*self._placed_imports(line), piece]
+            else:
+                self._followed.append(piece)
+            return self._released() if before.is_free and self._leaves_file(line) else []
+        imports = self._imports.before(piece, is_following=self._is_following)
+        return [*imports, *self._imports.in_method(piece), piece]
 
     def flush(self) -> list[Piece]:
         """What is held back, at the end of the answer."""
         doubted, self._doubted = self._doubted, []
-        return [*self._held_imports(), *doubted]
+        return [*self._imports.flush(), *doubted]
+
+    def _leaves_file(self, line: str) -> bool:
+        """Whether a line that the file does not have stands in a block that was taken for an echo.
+
+        `total = 0`, `for user in users:` are above, and so they begin the answer: other code, alike at first. A file
+        that is told from its imports or functions on is an echo, whatever its blocks have become.
+        """
+        if not self._is_following or self._shift is None or self._headers or self._is_in_file:
+            return False
+        is_file = any(IMPORT.match(one) or _HEADER.match(one) for one, _, _ in self._followed)
+        return not is_file and columns(line, self._tab) - self._shift > self._target
+
+    def _released(self) -> list[Piece]:
+        followed, self._followed = self._followed, []
+        self._is_placed = True
+        return followed
 
     def _may_be_chance(self, line: str) -> bool:
         """Whether a line may be alike to one above without being its echo: `if not items:`, `@dataclass`.
 
         Not the line right above the cursor, nor what tells for itself.
         """
-        return self._pointer != self._last_code and not _IMPORT.match(line) and not _HEADER.match(line)
+        if self._is_short:
+            return self._pointer != self._last_code or not _ASSIGNMENT.match(line)
+        return self._pointer != self._last_code and not IMPORT.match(line) and not _HEADER.match(line)
 
     def _without_doubt(self, line: str) -> list[Piece]:
         """What belongs at the cursor, now that the line after a doubtful one tells: echoes go on as the file does."""
         doubted, self._doubted = self._doubted, []
         text, header = line.strip(), _HEADER.match(line)
-        below = self._above[self._pointer + 1 : self._pointer + 1 + LOOK_AHEAD]
+        n_looked_at = 1 if self._is_short else LOOK_AHEAD
+        below = self._above[self._pointer + 1 : self._pointer + 1 + n_looked_at]
         is_header = header is not None and header[1] in {scope.name for scope in self._around}
-        if is_header or _IMPORT.match(line) or any(one.text == text for one in below):
+        if is_header or IMPORT.match(line) or any(one.text == text for one in below):
+            self._followed += doubted[:-1]
             return self.take(*doubted[-1])
         self._is_following, self._pointer, self._shift, self._is_placed = False, -1, None, True
-        return [*self._placed_imports(doubted[0][0]), *doubted]
-
-    def _held_imports(self) -> list[Piece]:
-        imports, self._imports = self._imports, []
-        return imports
-
-    def _is_new_import(self, line: str, before: Scan) -> bool:
-        """Whether a line may belong above a function that is repeated next, and to the file's imports with it."""
-        if self._is_placed or not self._around:
-            return False
-        if not before.is_free:
-            return bool(self._imports) and not self._imports[-1][2].is_free
-        is_of_body = self._is_following and columns(line, self._tab) > 0
-        return not is_of_body and _IMPORT.match(line) is not None and line.strip() not in self._texts
-
-    def _placed_imports(self, first: str) -> list[Piece]:
-        """The new imports, first in a repeated function's body; in a class's body its methods would not see them."""
-        imports = self._held_imports()
-        if not imports or not self._is_following:
-            return imports
-        if self._around[0].kind == "class":
-            return []
-        own, body = indent_of(imports[0][0]), indent_of(first)
-        return [(body + line.removeprefix(own), before, after) for line, before, after in imports]
+        return [*self._imports.before(doubted[0], is_following=False), *doubted]
 
     def _belongs(self, line: str, before: Scan, after: Scan) -> bool:
         if self._is_placed:
@@ -145,26 +150,27 @@ class Placer:
             self._docstring_echo = bool(after.quote)
             return False
         if not line.strip():
-            return False
+            return self._is_under_import
         if before.is_free and self._repeats(line, after):
             return False
         if not before.is_free and self._is_following:
             return False
-        self._is_placed = not line.lstrip().startswith("#")
+        is_first = line.lstrip().startswith("#") or (not self._around and IMPORT.match(line) is not None)
+        self._is_placed = self._is_placed or (before.is_free and not is_first)
+        self._is_under_import = not self._around and not self._is_placed
         return True
 
     def _repeats(self, line: str, after: Scan) -> bool:
-        text = line.strip()
+        text, self._is_in_file = line.strip(), True
         if self._is_echo(text, after):
             return True
-        if _IMPORT.match(line) and text in self._texts:
+        if IMPORT.match(line) and text in self._texts:
             self._follow(line)
             return True
         if _HEADER.match(line):
             return self._follow_header(line)
-        if self._follow(line):
-            return True
-        return self._is_following and not self._continues(line)
+        self._is_in_file = self._follow(line)
+        return self._is_in_file or (self._is_following and not self._continues(line))
 
     def _is_echo(self, text: str, after: Scan) -> bool:
         """Whether a line says the instruction again: a comment like it, or a docstring where the file has one."""
@@ -185,9 +191,13 @@ class Placer:
         assert match is not None
         indent = columns(line, self._tab)
         self._pop(indent)
-        names = [scope.name for scope in self._around]
-        if match[1] in names or self._is_renamed(line):
-            scope = self._around[names.index(match[1])] if match[1] in names else self._around[0]
+        own = next((index for index, scope in enumerate(self._around) if scope.name == match[1]), None)
+        if own is not None and self._is_of_another(own):
+            own = None
+        elif own is None and self._is_renamed(line):
+            own = 0
+        if own is not None:
+            scope = self._around[own]
             self._move_to(scope.line)
             self._headers.append((indent, scope.line))
             return True
@@ -198,6 +208,11 @@ class Placer:
             self._headers.append((indent, None))
             return True
         return False
+
+    def _is_of_another(self, index: int) -> bool:
+        """Whether a header by the name of a scope stands under another class's: `speak` of `Animal`, not of `Dog`."""
+        parents = self._around[index + 1 :]
+        return bool(self._headers and parents) and self._headers[-1][1] not in {one.line for one in parents}
 
     def _is_renamed(self, line: str) -> bool:
         """Whether a first `def` is the cursor's function under another name, its parameters the same."""
@@ -225,7 +240,10 @@ class Placer:
         for index, one in enumerate(self._above):
             is_top = one.indent_columns == 0 and indent == 0 and len(text) >= MIN_REPEATED
             is_own = one.number > self._own_line and len(text) >= MIN_REPEATED_IN_BLOCK
-            if one.text == text and (is_top or is_own):
+            is_long = is_top or is_own or one.number in self._decorators
+            is_short = one.number > self._own_line and not text.startswith("#") and (self._around or not indent)
+            if one.text == text and (is_long or is_short):
+                self._is_short = not is_long
                 self._pointer = index
                 self._is_following = True
                 self._shift = indent - one.indent_columns
@@ -249,7 +267,9 @@ class Placer:
         indent = columns(line, self._tab)
         self._pop(indent)
         if not self._headers:
-            return not self._around or (self._shift is not None and indent - self._shift == self._target)
+            if self._shift is None:
+                return not self._around
+            return indent - self._shift == self._target
         if not self._around or self._headers[-1][1] != self._around[0].line:
             return False
         depth = indent - self._headers[-1][0]
@@ -257,6 +277,16 @@ class Placer:
         unit = self._tab if self._depth % self._tab == 0 else ANSWER_UNIT
         steps = max(1, round(self._depth / unit))
         return depth == steps * self._unit or depth == self._depth
+
+
+def _decorators(above: Sequence[Above], around: Sequence[Scope]) -> set[int]:
+    """The lines of the decorators right above the headers of the cursor's functions and classes."""
+    found: set[int] = set()
+    headers = {scope.line for scope in around}
+    for one in reversed(above):
+        if one.text.startswith("@") and one.number + 1 in headers | found:
+            found.add(one.number)
+    return found
 
 
 def _words(text: str) -> str:

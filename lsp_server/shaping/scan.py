@@ -66,3 +66,7 @@ class Scan:
         if quote:
             strings.append((opened, len(line)))
         return Scan(quote, depth, ends_open and not quote), "".join(code), strings
+
+
+Piece = tuple[str, Scan, Scan]
+"""A line of an answer, and the state of the code before and after it."""

@@ -190,6 +190,6 @@ def _download(model: ModelSection) -> Path:
 
 
 def _check_stop(model: ModelSection, tokenizer: Any) -> None:
-    for token in stop_tokens(model.prompt_format, model.chat_format):
+    for token in stop_tokens(model.formats, model.chat_format):
         if tokenizer.convert_tokens_to_ids(token) in (None, tokenizer.unk_token_id):
             raise FinetuneError("no-eos", NO_EOS, base=model.base, token=token)

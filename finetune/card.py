@@ -15,6 +15,7 @@ import yaml
 
 from finetune.base import open_base
 from finetune.export.stage import adapter_name, quantised_name
+from finetune.recipe import Recipe
 from finetune.stage import Run, file_hash, read_manifest
 from models.catalog import Catalog
 from models.gguf import read_header
@@ -55,7 +56,7 @@ def adapter_entry(run: Run, file: Path | None = None) -> dict[str, Any] | None:
         "path": str(path),
         "sha256": file_hash(path),
         "licence": model.licence,
-        "prompt": {kind: model.prompt_format for kind in kinds if kind in FORMATS[model.prompt_format]},
+        "prompt": {kind: model.format_for(docstring=kind == "docstring") for kind in kinds},
     }
 
 
@@ -80,7 +81,12 @@ def catalog_entry(run: Run) -> dict[str, Any]:
         "architecture": read_header(path).architecture,
         "n_params": known.n_params,
         "n_ctx_train": known.n_ctx_train,
-        "prompt": {"code": model.prompt_format, "fim": fim, "chat": chat},
+        "prompt": {
+            "code": model.prompt_format,
+            "docstring": model.format_for(docstring=True),
+            "fim": fim,
+            "chat": chat,
+        },
         "files": [{"name": path.name, "path": str(path), "size_bytes": path.stat().st_size, "sha256": file_hash(path)}],
     }
 
@@ -125,7 +131,7 @@ def how_made(run: Run, title: str) -> list[str]:
         f"- Recipe: `{recipe.name}`, seed {recipe.seed}",
         f"- Base: `{recipe.model.base}`; weights while training: {recipe.model.precision}"
         + (", dequantised from GGUF" if open_base(run).is_requantised else ""),
-        f"- Prompt format: `{recipe.model.prompt_format}`, template hash `{data['template_hash'][:16]}`",
+        f"- Prompt format: {_formats(recipe)}, template hash `{data['template_hash'][:16]}`",
         f"- Licence of the base: {recipe.model.licence}; of the data: {', '.join(licences)}",
         f"- LoRA: r = {recipe.lora.r}, alpha = {recipe.lora.alpha}, {train['trainable_parameters']:,} trained weights",
         f"- {train['steps']} steps, learning rate {recipe.train.learning_rate:g} ({recipe.train.schedule}), "
@@ -142,6 +148,11 @@ def how_made(run: Run, title: str) -> list[str]:
 def front_matter(tree: Mapping[str, Any]) -> str:
     """The card's front matter."""
     return str(yaml.safe_dump(dict(tree), allow_unicode=True, sort_keys=False))
+
+
+def _formats(recipe: Recipe) -> str:
+    code, *docstring = recipe.model.formats
+    return f"`{code}`" + "".join(f", under docstrings `{one}`" for one in docstring)
 
 
 def _files(run: Run) -> str:

@@ -73,6 +73,7 @@ def check_values(recipe: Recipe) -> list[str]:
     checks: list[tuple[str, object, str, Callable[[Any], bool]]] = [
         ("name", recipe.name, "[a-z0-9._-]+", lambda v: bool(v) and all(c.isalnum() or c in "._-" for c in v)),
         ("model.prompt_format", recipe.model.prompt_format, " | ".join(FORMATS), lambda v: v in FORMATS),
+        ("model.docstring_format", recipe.model.docstring_format, " | ".join(FORMATS), lambda v: not v or v in FORMATS),
         ("model.chat_format", recipe.model.chat_format, "chatml | zephyr", lambda v: chat_template_of(v) == v),
         ("data.sources", data.sources, "≥ 1", bool),
         ("data.replay_fraction", data.replay_fraction, "0 … 0.9", lambda v: 0 <= v <= 0.9),

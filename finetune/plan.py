@@ -188,10 +188,11 @@ def _amounts(run: Run) -> tuple[int | None, int, int, str]:
 
 
 def _bytes(run: Run, rows: Sequence[Row]) -> tuple[int, int]:
+    model = run.recipe.model
     prompt = answer = 0
     for row in rows:
         try:
-            example = render(row, run.recipe.model.prompt_format, run.recipe.model.chat_format)
+            example = render(row, model.format_for(docstring=row.is_docstring), model.chat_format)
         except FinetuneError:
             continue
         prompt += len(example.prompt.text.encode())

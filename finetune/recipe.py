@@ -18,16 +18,27 @@ class ModelSection:
 
     `base`: a hub id, a folder, `gguf:<catalog id or file>` (dequantised on loading), or `tiny:mistral`, `tiny:qwen2`
     (made on the spot). `precision` is that of the frozen weights while training. `chat_format` renders rows that are
-    conversation, where `prompt_format` is none.
+    conversation, where `prompt_format` is none; `docstring_format` code under a docstring, where that is asked for in
+    another form than code under a comment.
     """
 
     base: str
     prompt_format: str
     chat_format: str = "chatml"
+    docstring_format: str = ""
     precision: Literal["fp32", "bf16", "nf4"] = "fp32"
     revision: str | None = None
     title: str = ""
     licence: str = "unknown"
+
+    def format_for(self, *, docstring: bool) -> str:
+        """The prompt format of code under a docstring, or under a comment."""
+        return (self.docstring_format if docstring else "") or self.prompt_format
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Every prompt format that code is asked for in, that of comments first."""
+        return tuple(dict.fromkeys((self.prompt_format, self.format_for(docstring=True))))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def template_hashes(run: Run, tokenizer: Any, gguf_template: str) -> dict[str, t
     chat = chat_template_of(model.prompt_format) or model.chat_format
     ours = _ours(chat, tokenizer)
     return {
-        "data and server": (summary["template_hash"], template_hash(model.prompt_format, model.chat_format)),
+        "data and server": (summary["template_hash"], template_hash(model.formats, model.chat_format)),
         "tokenizer and server": (_digest(_rendered(tokenizer.chat_template, tokenizer)), ours),
         "GGUF and server": (_digest(_rendered(gguf_template, tokenizer)), ours),
     }

@@ -112,7 +112,7 @@ def _example(row: Row | Dropped, recipe: Recipe, tokenizer: Any) -> Example | Dr
     if isinstance(row, Dropped):
         return row
     try:
-        rendered = render(row, recipe.model.prompt_format, recipe.model.chat_format)
+        rendered = render(row, recipe.model.format_for(docstring=row.is_docstring), recipe.model.chat_format)
     except FinetuneError as error:
         return Dropped(row.source, row.number, f"{error.code}: {error.fields['reason']}")
     example = Example(row, rendered, tokenize(tokenizer, rendered))
@@ -160,7 +160,7 @@ def _summary(recipe: Recipe, parts: dict[str, list[Example]], made: Selection) -
         "tasks": {name: len({e.row.group for e in part if e.row.group}) for name, part in parts.items()},
         "places": dict(Counter(example.row.place for example in examples if example.row.place)),
         "formats": dict(Counter(example.rendered.prompt_format for example in examples)),
-        "template_hash": template_hash(recipe.model.prompt_format, recipe.model.chat_format),
+        "template_hash": template_hash(recipe.model.formats, recipe.model.chat_format),
         "licences": {source.path: source.licence for source in recipe.data.learned},
         "read": dict(made.read),
         "dropped": dict(Counter(reason_kind(one.reason) for one in made.dropped)),

@@ -46,10 +46,10 @@ def stop_token(prompt_format: str) -> str:
     return _CHAT_STOP[template] if template else _FILE_STOP[prompt_format]
 
 
-def stop_tokens(prompt_format: str, chat_format: str) -> list[str]:
-    """The stop tokens that a recipe needs: of its code format, and of conversation."""
-    chat = prompt_format if chat_template_of(prompt_format) else chat_format
-    return sorted({stop_token(prompt_format), stop_token(chat)})
+def stop_tokens(formats: Sequence[str], chat_format: str) -> list[str]:
+    """The stop tokens that a recipe needs: of its code formats, and of conversation."""
+    chat = formats[0] if chat_template_of(formats[0]) else chat_format
+    return sorted({stop_token(name) for name in (*formats, chat)})
 
 
 def render(row: Row, prompt_format: str, chat_format: str) -> Rendered:
@@ -143,12 +143,13 @@ def _continuation(tokenizer: Any, text: str) -> list[int]:
     return _text_ids(tokenizer, "\n" + text)[len(mark) :]
 
 
-def template_hash(prompt_format: str, chat_format: str) -> str:
-    """What a prompt format writes, as one hash: of probes through `models.prompt`, the stop tokens included."""
+def template_hash(formats: Sequence[str], chat_format: str) -> str:
+    """What prompt formats write, as one hash: of probes through `models.prompt`, the stop tokens included."""
     request = CodeRequest("сложи числа", prefix="a = 1\n# сложи числа\n", suffix="print(a)\n", indent="    ")
-    chat = chat_template_of(prompt_format) or chat_format
+    chat = chat_template_of(formats[0]) or chat_format
     turns = [Turn("user", "Привет"), Turn("assistant", "Да"), Turn("user", "Как дела?")]
-    prompts = [render_code(prompt_format, request), render_chat(chat, turns)]
+    prompts = [*(render_code(name, request) for name in formats), render_chat(chat, turns)]
     plain = [[(segment.text, segment.is_special) for segment in prompt.segments] for prompt in prompts]
-    text = json.dumps([plain, stop_token(prompt_format), stop_token(chat)], ensure_ascii=False)
+    stops = [stop_token(name) for name in (*formats, chat)]
+    text = json.dumps([plain, *stops], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -26,7 +26,8 @@ class Row:
 
     `prefix` is None for a conversation. `is_task`: a phrasing and its whole code (`context`: code above it), not yet
     in a file; `calls` are expressions that use the code. Rows of one `group` are of one task: they are no duplicates
-    of each other, and stay on one side of the split. `place` says where in a file an editing example stands.
+    of each other, and stay on one side of the split. `place` says where in a file an editing example stands, and
+    `is_docstring` that its instruction is a docstring.
     """
 
     source: str
@@ -40,6 +41,7 @@ class Row:
     is_task: bool = False
     group: str = ""
     place: str = ""
+    is_docstring: bool = False
     calls: tuple[str, ...] = ()
 
     @property

@@ -182,7 +182,7 @@ def _bare(run: Run, files: Files, rows: list[dict[str, Any]], tuned: bool) -> li
         return humaneval.bare(
             model,
             rows,
-            recipe.model.prompt_format,
+            recipe.model.format_for(docstring=True),
             samples=recipe.evaluate.samples,
             max_tokens=recipe.evaluate.answer_tokens,
             seed=recipe.seed,
@@ -192,7 +192,7 @@ def _bare(run: Run, files: Files, rows: list[dict[str, Any]], tuned: bool) -> li
 def _served(run: Run, files: Files, rows: list[dict[str, Any]], *, tuned: bool) -> list[humaneval.Answered] | None:
     model = (files.tuned or files.base) if tuned else files.base
     adapter = files.adapter if tuned and not files.tuned else None
-    settings = humaneval.server_settings(model, run.recipe.model.prompt_format, adapter, 1.0)
+    settings = humaneval.server_settings(model, run.recipe.model.format_for(docstring=True), adapter, 1.0)
     return humaneval.through_server(rows, settings)
 
 

@@ -47,13 +47,21 @@ def test_all_mistakes_come_in_one_message() -> None:
         assert part in text
 
 
+def test_docstrings_may_have_a_format_of_their_own() -> None:
+    plain = from_tree(tree(), "plain").model
+    assert {plain.format_for(docstring=True), plain.format_for(docstring=False), *plain.formats} == {"qwen-fim"}
+    own = from_tree(tree(model={**MODEL, "docstring_format": "prefix"}), "own").model
+    assert (own.format_for(docstring=False), own.format_for(docstring=True)) == own.formats == ("qwen-fim", "prefix")
+
+
 def test_values_are_checked_too() -> None:
     wrong = tree(
-        model={**MODEL, "prompt_format": "klingon"}, train={"learning_rate": 0, "eval_every": 3, "save_every": 4}
+        model={**MODEL, "prompt_format": "klingon", "docstring_format": "elvish"},
+        train={"learning_rate": 0, "eval_every": 3, "save_every": 4},
     )
     with pytest.raises(FinetuneError) as caught:
         from_tree(wrong, "broken")
-    for part in ("model.prompt_format", "train.learning_rate", "train.save_every"):
+    for part in ("model.prompt_format", "model.docstring_format", "train.learning_rate", "train.save_every"):
         assert part in str(caught.value)
 
 

@@ -48,14 +48,16 @@ def expand(rows: Sequence[Row], prompt_format: str, seed: int, *, docstrings: bo
     neighbours = _neighbours([row for row, is_whole in zip(rows, whole, strict=True) if is_whole])
     for row, is_whole in zip(rows, whole, strict=True):
         rng = Random(_number(f"{seed}:{row.group}:{row.instruction}"))  # noqa: S311 - a choice, not a secret
-        edit = _edit(row, neighbours, rng, fitting) if is_whole else None
-        if edit is None:
+        found = _edit(row, neighbours, rng, fitting) if is_whole else None
+        if found is None:
             yield Dropped(row.source, row.number, "fits no place")
             continue
+        place, edit = found
         yield replace(
             row,
             is_task=False,
             place=edit.place,
+            is_docstring=place.is_docstring,
             instruction=edit.instruction,
             answer=edit.completion,
             context="",
@@ -91,14 +93,14 @@ def _fitting(*, suffix: bool, docstrings: bool) -> dict[Kind, list[Place]]:
 
 def _edit(
     row: Row, neighbours: Sequence[Neighbour], rng: Random, fitting: Mapping[Kind, Sequence[Place]]
-) -> Edit | None:
+) -> tuple[Place, Edit] | None:
     subject = Subject.of(row)
     places = fitting[subject.kind]
     for _ in range(_TRIES):
         (place,) = rng.choices(places, [place.weight for place in places])
         edit = place.make(subject, _around(row, subject, neighbours, rng), rng)
         if edit is not None:
-            return edit
+            return place, edit
     return None
 
 

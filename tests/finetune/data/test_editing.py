@@ -130,6 +130,10 @@ def test_formats_without_suffix_get_no_answers_that_need_it(tasks: list[Row]) ->
     assert "before return" not in places
 
 
+def test_which_instructions_are_docstrings_is_kept(edits: list[Row]) -> None:
+    assert all(row.is_docstring == row.place.endswith("docstring") for row in edits)
+
+
 def test_without_docstrings_every_instruction_is_a_comment(tasks: list[Row], edits: list[Row]) -> None:
     without = [row for row in expand(tasks, FORMAT, SEED, docstrings=False) if isinstance(row, Row)]
     assert any("docstring" in row.place for row in edits)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from lsp_server.document import Source
 from lsp_server.instruction import Insertion, Instruction
-from lsp_server.outline import Part, Rank, outline, signatures_below
+from lsp_server.outline import LONG_LINE, Part, Rank, outline, signatures_below
 
 Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 Count = Callable[[str], Awaitable[int]]
@@ -24,15 +24,17 @@ CHARS_PER_TOKEN = 5
 HEAD_SHARE = 0.3
 NEAREST_METHODS = 24
 CELLS_SHARE = 0.4
+CELL_IMPORTS_SHARE = 0.5
 TOKENS_PER_GRID_LINE = 32
+STEPS_IN_WINDOW = 3
 CALLS_NEAR_LINES = 15
-LONG_LINE = 1_000
 TAIL_CHARS = 200
 ESTIMATE_SLACK = 1.25
 """By how much an estimate of tokens may be too high: windows that would not fit even so are not looked at."""
 
 _TOP_DEFINITION = re.compile(r"(?:async\s+def|def|class)\s+\w+|@\w")
 _DEFINITION = re.compile(r"\s*(?:(?:async\s+def|def|class)\s+\w+|@\w)")
+_IMPORT = re.compile(r"(?:import\s+\w[\w., ]*|from\s+[\w.]+\s+import\s+[\w*][\w., *]*)(?:#.*)?$")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _NAME = re.compile(r"[A-Za-z_]\w{2,}")
 _CALLED = re.compile(r"([A-Za-z_]\w{2,})\s*\(")
@@ -145,6 +147,8 @@ def _anchors(source: Source, line: int, latest: int, budget: Budget) -> list[int
         lowest -= 1
     found = [0] if lowest == 0 else []
     step = max(8, budget.n_prefix_tokens // TOKENS_PER_GRID_LINE)
+    while step > max(1, (line - lowest) // STEPS_IN_WINDOW):  # of dense lines a window may hold fewer than a step
+        step //= 2
     for grid in range(-(-lowest // step) * step, latest, step):
         anchor = _boundary(source, grid, min(latest, grid + step))
         if not found or anchor > found[-1]:
@@ -189,10 +193,25 @@ def _fitting(parts: Sequence[str], n_tokens: float) -> tuple[list[str], float]:
 
 
 def _cells(earlier: Sequence[str], budget: Budget) -> str:
-    """Earlier cells of a notebook, the last ones where not all fit; each whole."""
-    texts = [cell.replace("\r\n", "\n").strip("\n") + "\n\n" for cell in earlier if cell.strip()]
-    kept, _ = _fitting(texts[::-1], budget.n_prefix_tokens * CELLS_SHARE)
-    return "".join(kept[::-1])
+    """Earlier cells of a notebook, each whole; where not all fit, the last ones after the imports of the others."""
+    texts = [cell.replace("\r\n", "\n").strip("\n") + "\n\n" for cell in reversed(earlier) if cell.strip()]
+    n_tokens = budget.n_prefix_tokens * CELLS_SHARE
+    kept, _ = _fitting(texts, n_tokens)
+    if len(kept) == len(texts):
+        return "".join(kept[::-1])
+    n_for_imports = n_tokens * CELL_IMPORTS_SHARE
+    nearest, _ = _fitting(texts, n_tokens - n_for_imports)
+    imports, n_left = _fitting(_imports(texts[len(nearest) :][::-1]), n_for_imports)
+    kept, _ = _fitting(texts, n_tokens - n_for_imports + n_left)
+    whole = "".join(kept[::-1])
+    told = "".join(line for line in imports if line not in whole)
+    return f"{told}\n{whole}" if told else whole
+
+
+def _imports(cells: Sequence[str]) -> list[str]:
+    """The imports of cells that take one line at the top level, each once: magics make the rest hard to parse."""
+    lines = (line for cell in cells for line in cell.splitlines())
+    return list(dict.fromkeys(line + "\n" for line in lines if _IMPORT.match(line)))
 
 
 async def _suffix(

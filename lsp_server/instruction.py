@@ -7,7 +7,9 @@ and indentation for its code. Does not own: judging the words (`lsp_server.wordi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from lsp_server import wording
@@ -30,13 +32,30 @@ _PRAGMA = re.compile(
 )
 _PRAGMA_WORDS_NEED_MARK = re.compile(r"#\s*(?:type|language|black|coding|cell|pragma|vim|isort|doctest)\b(?!\s*[:=])")
 _RULE = re.compile(r"#[\s#=*~_\-+.─━═>]*$")
-_HEADING = re.compile(r"#+\s*[=\-*#~─━═]{2,}.*|.*[=\-*#~─━═]{3,}\s*$")
+_HEADING_MARK = r"[=*#~─━═-]"
+_HEADING = re.compile(
+    rf"#+\s*(?:{_HEADING_MARK}{{2}}(?:\s.*)?|{_HEADING_MARK}{{3,}}.*|{_HEADING_MARK}{{2}}.*{_HEADING_MARK}{{2}}\s*)|"
+    rf".*{_HEADING_MARK}{{3,}}\s*"
+)
 _LEGAL = re.compile(
     r"#\s*(?:©|\(c\)|copyright|licen[sc]e|spdx|@?authors?\b|автор(?:ы|ские)?\s*(?:[:—–-]|(?-i:[А-ЯЁ]))|"
-    r"лицензия\b|copyleft|all rights|все права|created by|верси[яи]\s*[:\d]|version\s*[:\d]|дата\s+создания|"
-    r"created\s*:|(?:file|файл|e-?mail|почта|описание|description)\s*:)",
+    r"лицензи(?:я|ровано)\b|copyleft|all rights|все права|created by)",
     re.IGNORECASE,
 )
+_FILE_FIELD = re.compile(
+    r"#\s*(?:верси[яи]\s*[:\d]|version\s*[:\d]|дата\s+создания|created\s*:|"
+    r"(?:file|файл|e-?mail|почта|описание|description)\s*:)",
+    re.IGNORECASE,
+)
+"""What a line tells of its file, at the head of a block. Further down it may be a field of what is asked for."""
+_DEFECT = re.compile(r"#+\s*fixme\b", re.IGNORECASE)
+_OPEN_END = re.compile(r"[(\[{,:\\]\s*$")
+_FIELD = re.compile(
+    r"\s*(?:[A-Z][A-Z0-9_]*\s*(?::[^=]+)?=(?!=)|self\.\w+\s*(?::[^=]+)?=(?!=)|"
+    r"(?!(?:else|try|finally)\b)\w+\s*:\s*[\w\[\]., |'\"]+(?:=(?!=).*)?$)"
+)
+"""A constant, an attribute, an annotated name: what a phrase directly above it describes."""
+_NO_BODY = re.compile(r"\s*(?:pass|\.\.\.|raise NotImplementedError.*)?\s*(?:#.*)?$")
 
 
 @dataclass(frozen=True)
@@ -113,14 +132,23 @@ def find(source: Source, cursor: Place, *, automatic: bool, english: bool = Fals
         return None
     if found.kind == "docstring":
         return found if _is_empty_function(source, view, found, cursor) else None
-    return found if _is_wanted(found) else None
+    return found if _is_wanted(found) and not _is_description(source, found, cursor) else None
 
 
 def _is_wanted(comment: Instruction) -> bool:
     if comment.raw.startswith("#:"):  # what Sphinx reads as the description of an attribute
         return False
-    judge = wording.is_task if comment.kind == "todo" else wording.is_request
+    is_task = comment.kind == "todo" and not _DEFECT.match(comment.raw)  # a FIXME may name a mere defect
+    judge = wording.is_task if is_task else wording.is_request
     return judge(_words_of(comment.text))
+
+
+def _is_description(source: Source, comment: Instruction, cursor: Place) -> bool:
+    """«сумма заказа в копейках» right above `total: int`: a phrase that names the field; not a command, not a TODO."""
+    below = source.line(cursor.line + 1)
+    is_above_field = _FIELD.match(below) is not None and width(indent_of(below)) == width(comment.place.indent)
+    is_phrase = comment.kind == "comment" and comment.expects == "statement"
+    return is_above_field and is_phrase and not wording.is_command(comment.text)
 
 
 def insertion_at(source: Source, cursor: Place) -> Insertion:
@@ -153,10 +181,11 @@ def _from_comment(source: Source, view: Window, cursor: Place, last: int) -> Ins
         and width(indent_of(source.line(first - 1))) == width(indent)
     ):
         first -= 1
-    while first <= last and (_is_mark(source.line(first).strip()) or _is_code(source.line(first))):
-        first += 1
     lines = [source.line(number).strip() for number in range(first, last + 1)]
+    n_skipped = _n_before_words(lines)
+    first, lines = first + n_skipped, lines[n_skipped:]
     cut = max((index + 1 for index, line in enumerate(lines) if _is_mark(line) and line.strip("# ")), default=0)
+    cut += _n_file_fields(lines[cut:]) if cut else 0
     raw_text = "\n".join(re.sub(r"^#+:?!? ?", "", line) for line in lines[cut:]).strip()
     if not raw_text:
         return None
@@ -182,9 +211,34 @@ def _is_mark(line: str) -> bool:
     return bool(_RULE.match(line) or _HEADING.fullmatch(line) or _LEGAL.match(line))
 
 
-def _is_code(line: str) -> bool:
-    """Whether a comment's line is code that was commented out."""
-    return is_statement(line.strip().lstrip("#").strip())
+def _n_before_words(lines: Sequence[str]) -> int:
+    """How many lines of a block stand before its first words: marks, what is told of the file, code."""
+    n_lines = 0
+    while n_lines < len(lines):
+        is_other = _is_mark(lines[n_lines]) or _FILE_FIELD.match(lines[n_lines])
+        n_more = 1 if is_other else _n_code_lines(lines[n_lines:])
+        if not n_more:
+            break
+        n_lines += n_more
+    return n_lines
+
+
+def _n_file_fields(lines: Sequence[str]) -> int:
+    """How many lines from the first one on tell of the file."""
+    return sum(1 for _ in takewhile(_FILE_FIELD.match, lines))
+
+
+def _n_code_lines(lines: Sequence[str]) -> int:
+    """How many lines from the first one on are one statement that was commented out, 0 for words.
+
+    The first line alone does for `# x = f(1)`; `# names = [` is code where a bracket further down makes it whole.
+    """
+    texts = [re.sub(r"^#+ ?", "", line) for line in lines]
+    if _OPEN_END.search(texts[0]):
+        for n_lines in range(2, len(texts) + 1):
+            if is_statement("\n".join(texts[:n_lines])):
+                return n_lines
+    return int(is_statement(texts[0].strip()))
 
 
 def _words_of(text: str) -> str:
@@ -292,6 +346,6 @@ def _is_empty_function(source: Source, view: Window, found: Instruction, cursor:
             continue
         if width(indent_of(text)) < level:
             break
-        if not re.match(r"\s*(?:pass|\.\.\.|raise NotImplementedError.*)\s*(?:#.*)?$", text):
+        if not _NO_BODY.match(text):
             return False
     return True

@@ -61,15 +61,19 @@ def is_infinitive(word: str) -> bool:
 
 def is_finite(word: str) -> bool:
     """A verb in the present, future or past, or a short participle: the word of a statement."""
-    if not is_russian(word):
+    if not is_russian(word) or has(word, "NOUN", "Abbr"):  # «30 сек» has no form of «сечь»
         return False
+    if word == "есть":  # taken for eating, mostly
+        return True
     tags, _, _ = readings(word)[0]
     return len(word) > 1 and (("VERB" in tags and "impr" not in tags) or {"ADJS", "known"} <= tags or "PRTS" in tags)
 
 
 def is_adjective(word: str) -> bool:
     """Whether a word may stand before a noun: an adjective, a participle, or any English word."""
-    return not is_russian(word) or has(word, "ADJF", at_least=0.3) or has(word, "PRTF", at_least=0.3)
+    if not is_russian(word):
+        return True
+    return sum(score for tags, _, score in readings(word) if not tags.isdisjoint({"ADJF", "PRTF"})) >= 0.3
 
 
 def is_nominative_singular(word: str) -> bool:

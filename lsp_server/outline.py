@@ -14,17 +14,25 @@ from enum import IntEnum
 from functools import lru_cache
 from itertools import takewhile
 
+from tree_sitter import Node
+
 from lsp_server.document import Source
-from lsp_server.syntax import Scope, Window, indent_of, scopes, width, window
+from lsp_server.syntax import Scope, Window, indent_of, parse, scopes, width, window
 
 LINES_ABOVE = 1_000
 IMPORT_LINES = 400
 CHARS = 150_000
 LINE_CHARS = 120
 SIGNATURE_LINES = 20
+LONG_LINE = 1_000
 
 _DEFINITION = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")
-_IMPORT = re.compile(r"(?:import\s+\w|from\s+[\w.]+\s+import\b)")
+_IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
+_BESIDE_IMPORTS = {
+    "if_statement": _IMPORTS,
+    "try_statement": _IMPORTS | {"pass_statement", "expression_statement", "raise_statement"},
+}
+"""What a block of imports may hold: `if TYPE_CHECKING:` imports alone, `except ImportError:` also `ujson = None`."""
 _ATTRIBUTE = re.compile(r"\s*(?:self\.\w+\s*(?::[^=]+)?=(?!=)|\w+\s*:\s*\S|\w+\s*=(?!=))")
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*\s*(?::[^=]+)?=(?!=)")
 _SIGNATURE_END = re.compile(r":\s*(?:#.*)?$")
@@ -83,20 +91,21 @@ def _outline(above: _Above) -> tuple[Part, ...]:
 
 
 def _imports(source: Source, end: int) -> Iterator[Part]:
-    """The top-level imports before a line and before the first definition, each whole."""
-    number = 0
+    """The top-level imports before a line, each whole; those in a `try` or an `if` with their block."""
     end = min(end, len(source.lines), IMPORT_LINES)
-    while number < end:
-        text = source.line(number)
-        if _IMPORT.match(text):
-            first, statement = number, [text]
-            while "(" in statement[0] and ")" not in statement[-1] and len(statement) < SIGNATURE_LINES:
-                number += 1
-                statement.append(source.line(number))
-            yield Part(Rank.IMPORT, first, "\n".join(statement))
-        elif _DEFINITION.match(text):
-            return
-        number += 1
+    lines = [line if len(line) < LONG_LINE else "" for line in map(source.line, range(end))]
+    for node in parse("".join(line + "\n" for line in lines)).root_node.children:
+        first, last = node.start_point.row, node.end_point.row
+        is_whole = last < end and last - first < SIGNATURE_LINES and not node.has_error
+        if is_whole and (node.type in _IMPORTS or _is_of_imports(node)):
+            yield Part(Rank.IMPORT, first, "\n".join(lines[first : last + 1]))
+
+
+def _is_of_imports(node: Node) -> bool:
+    """Whether a node is a `try` or an `if` for the sake of imports, with next to nothing else in it."""
+    blocks = [child for part in (node, *node.children) for child in part.children if child.type == "block"]
+    kinds = {statement.type for block in blocks for statement in block.named_children} - {"comment"}
+    return not kinds.isdisjoint(_IMPORTS) and kinds <= _BESIDE_IMPORTS.get(node.type, frozenset())
 
 
 def _top_level(view: Window, end: int, left_out: AbstractSet[int]) -> Iterator[Part]:

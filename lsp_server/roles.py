@@ -14,7 +14,7 @@ def is_action(word: str) -> bool:
         return False
     return (
         morphology.has(word, "VERB", "1per", "plur", at_least=0.2)
-        and morphology.infinitive(word) not in vocabulary.STATES
+        and morphology.infinitive(word) not in vocabulary.LASTING
     )
 
 
@@ -24,9 +24,15 @@ def is_command(word: str, *, alone: bool = False) -> bool:
         return word in vocabulary.ENGLISH_VERBS
     if word in vocabulary.NO_REQUEST_STARTS:
         return False
-    if morphology.has(word, "impr", at_least=0.15):
-        return True
+    if morphology.has(word, "impr", at_least=0.15):  # «допустим» is one by its form alone
+        return morphology.lemma(word) not in vocabulary.STATES or not morphology.has(word, "1per")
     return not alone and (morphology.is_infinitive(word) or _is_misspelt_command(word))
+
+
+def leads_with_action(words: list[str]) -> bool:
+    """«сортируем по дате», «явно вычисляем разницу»."""
+    first = next((word for word in words[:3] if not morphology.has(word, "ADVB", at_least=0.5)), "")
+    return is_action(first)
 
 
 def is_manner(word: str) -> bool:

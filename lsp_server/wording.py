@@ -7,36 +7,35 @@ out already what cannot be an instruction there.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Literal
 
-from lsp_server import morphology, roles, vocabulary
+from lsp_server import morphology, remarks, roles, sentences, vocabulary
 
 Language = Literal["ru", "en"]
 Expects = Literal["function", "class", "statement", "body"]
 
 THRESHOLD = 2
 CLEAR = 4
-SENTENCES = 6
 
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
-_WORD = re.compile(r"[а-яёa-z_](?:[\w-]*\w)?", re.IGNORECASE)
 _MARKER = re.compile(
-    r"^\s*(?:TODO|FIXME|СДЕЛАТЬ|ТУДУ|ЗАДАЧА|ЗАДАНИЕ|Задача|Задание|todo|Todo|туду|(?:Сделать|сделать)(?=\s*:))\b"
-    r"(?:\s*\([^)]*\))?\s*[:.—–-]*\s*"
+    r"^\s*(?:"
+    r"(?:TODO|FIXME|СДЕЛАТЬ|ТУДУ|todo|Todo|fixme|Fixme|туду|(?:Сделать|сделать)(?=\s*:))\b"
+    r"(?:\s*\([^)]*\)|\s*\[[^]]*\]|\s*[@#][\w-]+(?=\s*:))?\s*[:.—–-]*|"
+    r"(?:ЗАДАЧА|ЗАДАНИЕ|Задача|Задание)(?:\s*№?\s*\d+)?\s*(?:[:.]|[—–-](?=\s))"
+    r")\s*"
 )
-_NUMBER = re.compile(r"^\s*(?:(?:шаг|step)\s*\d+|\d+(?=[.)]\s)|[-*•](?=\s))\s*[.):—-]*\s+", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 _CONCLUSION = re.compile(r"[:—–]|\s-\s|,\s+то\b")
-_CLAUSE = re.compile(r"[,;:—–()]|\s-\s")
 _PARAGRAPH = re.compile(r"\n\s*\n|\n\s*(?=:\w)")
+_SHELL = re.compile(r"(?:^|[:$]\s*)(?:python3?\s+(?:-m\s+\w|\S+\.py)|pip3?\s+install\s)", re.MULTILINE)
 _URL = re.compile(r"https?://|www\.")
 _CALL = re.compile(r"\b[A-Za-z_]\w*\([^)]*\)|\b[a-z]+_[a-z_]+\b|->")
 _SIGNATURE = re.compile(r"(?:def\s+)?[A-Za-z_]\w*\([^)]*\)\s*(?:[:—–-]|->)")
 _DATA = re.compile(
     r"\S(?:\t|\s{3,})\S|^\s*[<{}\[\]|\\]|^\s*['\"]\w+['\"]\s*:|^\s*\d[\d.-]*\s+\d|\w\|\w+\||^\S+,\S+,\S+$"
 )
-_UNFINISHED = re.compile(r"([а-яёa-z0-9)»])\n(?=[А-ЯЁ][а-яё]*\b(?![А-ЯЁ]))")
 _SPECIFIC = re.compile(r"[A-Za-z_]\w+|\d|[\"«'`]|,|—|%")
 
 
@@ -51,10 +50,11 @@ def language(text: str) -> Language:
 
 def _is_russian(text: str) -> bool:
     n_cyrillic, n_latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = sentences.words(text)
     n_russian = sum(morphology.is_russian(word) for word in words)
     n_english = sum(word in vocabulary.ENGLISH_GRAMMAR for word in words)
-    return n_cyrillic >= 3 and n_cyrillic * 4 >= n_latin and n_russian > n_english
+    is_enough = n_cyrillic * 4 >= n_latin or (n_russian > 1 and not n_english)  # or with long names in it
+    return n_cyrillic >= 3 and is_enough and n_russian > n_english
 
 
 def has_marker(text: str) -> bool:
@@ -69,13 +69,15 @@ def without_marker(text: str) -> str:
 
 def is_task(text: str) -> bool:
     """Whether the text of a TODO is a task for code at its place, rather than a note for later."""
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = sentences.words(text)
     if _CALL.search(text):
         return True
     if len(words) < 2 or words[0] in vocabulary.NO_REQUEST_STARTS | vocabulary.NO_CODE_TASKS:
         return False
-    if roles.happens(words[0]):  # «падает при пустом списке»
+    if remarks.is_for_people(words):
         return False
+    if roles.happens(words[0]):  # «падает при пустом списке»; but «дана строка, нужно…»
+        return is_request(text)
     return vocabulary.POSTPONED.isdisjoint(words)
 
 
@@ -84,17 +86,22 @@ def is_request(text: str) -> bool:
 
     Its first sentence does, or a later one begins with a command: explanations name much that nobody asks for.
     """
-    if (_URL.search(text) and len(text.split()) < 8) or _is_data(text):
+    if (_URL.search(text) and len(text.split()) < 8) or _SHELL.search(text) or _is_data(text):
         return False
     if language(text) == "en":
-        return any(_is_english_request(sentence) for sentence in _sentences(text))
-    first, *later = [_score(sentence) for sentence in _sentences(text)] or [0]
+        return any(_is_english_request(sentence) for sentence in sentences.split(text))
+    first, *later = [_score(sentence) for sentence in sentences.split(text)] or [0]
     return first >= THRESHOLD or max(later, default=0) >= CLEAR
+
+
+def is_command(text: str) -> bool:
+    """Whether some sentence of a text commands, rather than names what is wanted."""
+    return any(_score(sentence) >= CLEAR for sentence in sentences.split(text))
 
 
 def expects(text: str) -> Expects:
     """What the code for an instruction most likely is."""
-    for word in (word.lower() for word in _WORD.findall(text)[:12]):
+    for word in sentences.words(text)[:12]:
         if roles.is_one_of(word, vocabulary.CLASS_HEADS):
             return "class"
         if roles.is_one_of(word, vocabulary.FUNCTION_HEADS) or roles.is_misspelt_head(word):
@@ -103,36 +110,23 @@ def expects(text: str) -> Expects:
 
 
 def _is_data(text: str) -> bool:
-    """Whether lines are an example of data: columns, records, markup."""
-    lines = text.splitlines()
-    return 2 * sum(_DATA.search(line) is not None for line in lines) >= len(lines)
-
-
-def _sentences(text: str) -> list[str]:
-    joined = _UNFINISHED.sub(r"\1. ", "\n".join(line.strip() for line in text.splitlines())).replace("\n", " ")
-    parts = (_NUMBER.sub("", part, count=1).strip() for part in _SENTENCE.split(joined))
-    return [part for part in parts if part][:SENTENCES]
-
-
-def _content_words(sentence: str) -> list[str]:
-    """The words in lower case, from the first one that says something: of «не меняя список верни копию», «меняя»."""
-    words = [word.lower() for word in _WORD.findall(sentence)]
-    first = next((index for index, word in enumerate(words) if word not in vocabulary.LEAD_INS), len(words))
-    match words[first:]:
-        case ["не", gerund, *_] if morphology.has(gerund, "GRND"):
-            return words[first + 1 :]
-    return words[first:]
+    """Whether lines are an example of data: columns, records, markup; not words with as many lines under them."""
+    are_data = [_DATA.search(line) is not None for line in text.splitlines()]
+    n_data = sum(are_data)
+    return 2 * n_data > len(are_data) or (are_data[:1] == [True] and 2 * n_data == len(are_data))
 
 
 def _score(sentence: str) -> int:
     """How much a Russian sentence looks like a request: 4 for a command, 3 or 2 for less clear signs, or less."""
-    words = _content_words(sentence)
+    words = sentences.content_words(sentence)
     if not words or words[0] in vocabulary.NO_REQUEST_STARTS:
+        return -1
+    if remarks.is_remark(words, sentence):
         return -1
     if _asks(words, sentence) or _leads_with_command(words, sentence) or _leads_with_object(words):
         return 4
-    if _leads_with_action(words):
-        return 4 if vocabulary.REASONS.isdisjoint(words) else -1
+    if roles.leads_with_action(words):
+        return 4
     if len(words) < 2:
         return 0
     return 3 if _is_asked_otherwise(words, sentence) else _phrase_score(words, sentence)
@@ -152,25 +146,21 @@ def _leads_with_command(words: list[str], sentence: str) -> bool:
     return (
         is_called is None
         and not morphology.has(words[1], "PREP")
-        and not any(morphology.is_finite(word) for word in words[1:4])
+        and not any(morphology.is_finite(word) for word in sentences.before_subordinate(words[1:4]))
     )
 
 
 def _leads_with_object(words: list[str]) -> bool:
-    """«данные сохранить в json», «пользователя найти по id»; not «список может расти»."""
+    """«данные сохранить в json», «df отсортировать по дате»; not «список может расти»."""
+    if len(words) < 3:
+        return False
+    is_object = roles.is_object(words[0]) if morphology.is_russian(words[0]) else morphology.is_infinitive(words[1])
     return (
-        len(words) > 2
-        and roles.is_object(words[0])
+        is_object
         and roles.is_command(words[1])
         and not morphology.has(words[1], "NOUN")
         and vocabulary.MODAL.isdisjoint(words)
     )
-
-
-def _leads_with_action(words: list[str]) -> bool:
-    """«сортируем по дате», «явно вычисляем разницу»."""
-    first = next((word for word in words[:3] if not morphology.has(word, "ADVB", at_least=0.5)), "")
-    return roles.is_action(first)
 
 
 def _asks(words: list[str], sentence: str) -> bool:
@@ -191,19 +181,19 @@ def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
     """A signature, a question, «функция, которая…», «проверка адреса», or an action in the main clause."""
     if _SIGNATURE.match(sentence) or _is_question(words, sentence):
         return True
-    if _is_head_phrase(words) or _is_head_of_several(words, sentence) or _is_action_phrase(words, sentence):
+    if _is_head_phrase(words, sentence) or _is_head_of_several(words, sentence) or _is_action_phrase(words, sentence):
         return True
     if words[0] == "если" and _commands_then(words):
         return True
-    clauses = _CLAUSE.split(sentence)
-    first = _content_words(clauses[0])
-    if (_states_action(first) and vocabulary.REASONS.isdisjoint(words)) or _asks_inside(first):
+    clauses = sentences.clauses(sentence)
+    first = sentences.content_words(clauses[0])
+    if (_states_action(first) and not remarks.gives_reason(words)) or _asks_inside(first):
         return True
-    later = [(words, clause) for clause in clauses[1:] if (words := _content_words(clause))]
+    later = [(words, clause) for clause in clauses[1:] if (words := sentences.content_words(clause))]
     commands = (_leads_with_command(words, clause) and vocabulary.MODAL.isdisjoint(words) for words, clause in later)
     if any(commands) and not _tells_of_head(first):
         return True
-    return any(_leads_with_action(_content_words(clause)) for clause in _CONCLUSION.split(sentence)[1:])
+    return any(roles.leads_with_action(sentences.content_words(clause)) for clause in _CONCLUSION.split(sentence)[1:])
 
 
 def _commands_then(words: list[str]) -> bool:
@@ -235,23 +225,30 @@ def _asks_inside(words: list[str]) -> bool:
 
 
 def _is_action_phrase(words: list[str], sentence: str) -> bool:
-    """«проверка адреса», «полная очистка таблицы», «проверка, что…»: an action by its noun, with its object."""
+    """«проверка адреса», «полная очистка таблицы», «проверка, есть ли файл»: an action by its noun, with its object."""
     for index, word in enumerate(words[:3]):
         if roles.is_action_noun(word):
-            clause = _content_words(_CLAUSE.split(sentence)[0])
-            rest = words[index + 1 : index + 2]
-            is_told = _goes_with_action(rest[0]) if rest else index > 0
-            return is_told and not any(morphology.is_finite(one) for one in clause)
+            clause = sentences.content_words(sentences.clauses(sentence)[0])
+            rest = words[index + 1 :]
+            is_told = _goes_with_action(rest) if rest else index > 0
+            return is_told and not _states(clause)
         if not morphology.is_adjective(word):
             return False
     return False
 
 
-def _goes_with_action(word: str) -> bool:
-    """Whether a word after the noun of an action tells what is acted on."""
+def _states(words: list[str]) -> bool:
+    """Whether a clause says that something is so: «обработка есть в мидлваре»; not «проверка есть ли файл»."""
+    return any(morphology.is_finite(word) and next_word != "ли" for word, next_word in zip_longest(words, words[1:]))
+
+
+def _goes_with_action(rest: list[str]) -> bool:
+    """Whether the words after the noun of an action tell what is acted on."""
+    word = rest[0]
     return (
         not morphology.is_russian(word)
         or word in ("и", "или", "что")
+        or rest[1:2] == ["ли"]
         or any((morphology.has(word, "gent"), morphology.has(word, "NOUN", "ablt"), morphology.has(word, "PREP")))
     )
 
@@ -259,7 +256,8 @@ def _goes_with_action(word: str) -> bool:
 def _phrase_score(words: list[str], sentence: str) -> int:
     """«среднее и отклонение по выборке» is asked for; «Настройки» is a heading; «кэш живёт минуту» is a remark."""
     if morphology.is_finite(words[0]):
-        return 2 if roles.does_something(words[0]) else -1
+        is_lasting = morphology.infinitive(words[0]) in vocabulary.LASTING
+        return 2 if roles.does_something(words[0]) and not is_lasting else -1
     if any(morphology.is_finite(word) for word in words) or not vocabulary.REMARK_WORDS.isdisjoint(words):
         return -1
     if not _is_heading(words, sentence) and (_is_computed(words, sentence) or _is_specified(words)):
@@ -277,11 +275,13 @@ def _is_computed(words: list[str], sentence: str) -> bool:
 
 
 def _is_specified(words: list[str]) -> bool:
-    """«кэш с временем жизни», «логгер без дат»: a thing with what it must have."""
+    """«кэш с временем жизни», «простой логгер без дат»: a thing with what it must have."""
     head = next(
         (index for index, word in enumerate(words[:3]) if morphology.has(word, "NOUN", "nomn", at_least=0.1)), None
     )
-    return head is not None and words[head + 1 : head + 2] in (["с"], ["со"], ["по"], ["без"]) and len(words) > 2
+    if head is None or not all(morphology.is_adjective(word) for word in words[:head]):
+        return False
+    return words[head + 1 : head + 2] in (["с"], ["со"], ["по"], ["без"]) and len(words) > 2
 
 
 def _is_heading(words: list[str], sentence: str) -> bool:
@@ -299,14 +299,14 @@ def _is_question(words: list[str], sentence: str) -> bool:
     return any(morphology.is_infinitive(word) for word in words[1:5]) or sentence.rstrip().endswith("?")
 
 
-def _is_head_phrase(words: list[str]) -> bool:
-    """«функция, которая…», «асинхронный генератор…»: what is asked for, by its kind."""
+def _is_head_phrase(words: list[str], sentence: str) -> bool:
+    """«функция, которая…», «асинхронный генератор…»: what is asked for, by its kind; not «функция чистая»."""
     for index, word in enumerate(words[:4]):
         rest = [one for one in words[index + 1 :] if one != "не"]
-        said = rest[: next((at for at, one in enumerate(rest) if one in vocabulary.SUBORDINATING), len(rest))]
+        said = sentences.before_subordinate(rest)
         is_misspelt = roles.is_misspelt_head(word)
         if is_misspelt or roles.is_one_of(word, vocabulary.FUNCTION_HEADS | vocabulary.CLASS_HEADS):
-            if not rest or any(roles.happens(one) for one in said[:3]):
+            if not rest or any(roles.happens(one) for one in said[:3]) or remarks.describes_head(sentence, rest):
                 return False
             is_object = index > 0 and morphology.has(word, "accs", "sing") and not morphology.is_finite(words[0])
             return is_misspelt or is_object or morphology.is_nominative_singular(word)
@@ -316,6 +316,7 @@ def _is_head_phrase(words: list[str]) -> bool:
                 is_told
                 and morphology.is_nominative_singular(word)
                 and not any(morphology.is_finite(one) for one in said[:4])
+                and not remarks.describes_head(sentence, rest)
             )
         if not morphology.is_adjective(word) and not (index == 0 and morphology.is_nominative_singular(word)):
             return False
@@ -340,7 +341,7 @@ def _tells_of_head(words: list[str]) -> bool:
 
 
 def _is_english_request(sentence: str) -> bool:
-    words = _content_words(sentence)
+    words = sentences.content_words(sentence)
     if len(words) < 2 or words[0] in vocabulary.NO_REQUEST_ENGLISH:
         return False
     if words[0] in vocabulary.ENGLISH_VERBS:

@@ -2,7 +2,7 @@
 
 python -m benchmarks.detection                 # labelled cases, then 1,000 real comments
 python -m benchmarks.detection --no-real       # without the network
-python -m benchmarks.detection --errors        # name every wrong answer of the dev split
+python -m benchmarks.detection --errors        # name every wrong answer of the dev splits
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.detection import cases, real_comments
 from benchmarks.detection.cases import DetectionCase, Split
 from benchmarks.detection.real_comments import RealComment
 
 BAR = 0.95
+DEV: tuple[Split, ...] = ("dev", "dev_hard")
 
 
 @dataclass
@@ -88,21 +90,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__.splitlines()[0])
     parser.add_argument("--no-real", action="store_true", help="labelled cases only, no download")
     parser.add_argument("--packages", type=Path, help="keep the downloaded packages in this folder")
-    parser.add_argument("--errors", action="store_true", help="name the wrong answers of the dev split")
+    parser.add_argument("--errors", action="store_true", help="name the wrong answers of the dev splits")
     options = parser.parse_args(arguments)
-    scores: dict[Split, Score] = {"dev": score("dev"), "test": score("test")}
-    print(f"{'split':<6} {'cases':>6} {'precision':>10} {'recall':>8} {'same text':>10}   bar {BAR}")
+    scores: dict[Split, Score] = {split: score(split) for split in get_args(Split)}
+    print(f"{'split':<9} {'cases':>6} {'precision':>10} {'recall':>8} {'same text':>10}   bar {BAR}")
     for split, one in scores.items():
         n_cases = one.right_yes + one.right_no + len(one.false_yes) + len(one.false_no)
-        print(f"{split:<6} {n_cases:>6} {one.precision:>10.3f} {one.recall:>8.3f} {one.texts_equal:>6}/{one.right_yes}")
+        print(f"{split:<9} {n_cases:>6} {one.precision:>10.3f} {one.recall:>8.3f} {one.texts_equal:>6}/{one.right_yes}")
     for split, one in scores.items():
         print(f"{split}: missed {_by_why(one.false_no)}; false {_by_why(one.false_yes)}")
     if options.errors:
-        for case in scores["dev"].false_no + scores["dev"].false_yes:
-            print(f"  {'missed' if case.is_instruction else 'false '} {case.id}: {case.text}")
+        for case in (case for split in DEV for case in scores[split].false_no + scores[split].false_yes):
+            print(f"  {'missed' if case.is_instruction else 'false '} {case.id}: {_line_above(case)}")
     if not options.no_real:
         _report_real(options.packages)
     return 0 if min(scores["test"].precision, scores["test"].recall) >= BAR else 1
+
+
+def _line_above(case: DetectionCase) -> str:
+    """What stands nearest above the cursor."""
+    above = (line.strip() for line in reversed(case.file.splitlines()[: case.line]))
+    return next((line for line in above if line), "")
 
 
 def _by_why(wrong: list[DetectionCase]) -> str:

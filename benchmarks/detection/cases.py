@@ -1,7 +1,8 @@
 """The labelled cases: a short Python text, a cursor in it, and whether an instruction stands there for it.
 
-`dev.yaml` is to tune by, `test.yaml` is held out. The marker `‸` may stand anywhere on a line. `text` is the expected
-instruction, with any run of whitespace as one space and without a TODO mark.
+`dev.yaml` and `dev_hard.yaml` are to tune by, the latter with cases that go wrong more easily; `test.yaml` is held
+out. The marker `‸` may stand anywhere on a line. `text` is the expected instruction, with any run of whitespace as one
+space and without a TODO mark.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import yaml
 MARKER = "‸"
 ROOT = Path(__file__).parent
 
-Split = Literal["dev", "test"]
+Split = Literal["dev", "dev_hard", "test"]
 
 
 @dataclass(frozen=True)

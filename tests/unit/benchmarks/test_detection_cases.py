@@ -13,7 +13,9 @@ from benchmarks.detection import __main__ as benchmark
 from benchmarks.detection import cases, real_comments
 
 
-@pytest.mark.parametrize(("split", "at_least", "positives"), [("dev", 300, 120), ("test", 150, 60)])
+@pytest.mark.parametrize(
+    ("split", "at_least", "positives"), [("dev", 300, 120), ("dev_hard", 600, 280), ("test", 150, 60)]
+)
 def test_enough_cases_of_both_labels(split: cases.Split, at_least: int, positives: int) -> None:
     loaded = cases.load(split)
     yes = [case for case in loaded if case.is_instruction]
@@ -54,3 +56,10 @@ def test_the_score_counts_every_case_once() -> None:
     counted = score.right_yes + score.right_no + len(score.false_yes) + len(score.false_no)
     assert counted == len(cases.load("dev"))
     assert 0 < score.precision <= 1 and 0 < score.recall <= 1
+
+
+@pytest.mark.parametrize(("split", "precision", "recall"), [("dev", 0.95, 0.95), ("dev_hard", 0.91, 0.9)])
+def test_detection_is_as_good_as_it_was(split: cases.Split, precision: float, recall: float) -> None:
+    score = benchmark.score(split)
+    assert score.precision >= precision
+    assert score.recall >= recall

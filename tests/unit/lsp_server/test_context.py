@@ -107,6 +107,12 @@ async def test_typing_keeps_the_beginning_of_the_prompt() -> None:
     assert same >= 36  # the window may jump, in big steps; it must not slide
 
 
+async def test_dense_lines_are_seen_as_far_as_they_fit() -> None:
+    line = "    bot.send(chat, 'Привет! У нас новые товары, большие скидки, быстрая доставка и подарки для всех')\n"
+    seen = await built("def send(chat):\n" + line * 60 + "    # верни сумму\n    ‸\n", Budget(500))
+    assert seen.prefix.count(line) >= 5
+
+
 async def test_budget_is_kept_with_one_endless_line() -> None:
     source = Source("f", ["x = [" + "1, " * 40_000 + "]\n", "# верни сумму\n", "\n"])
     seen = await context.build(source, place(2, ""), words, Budget(500, 100))
@@ -137,6 +143,13 @@ async def test_earlier_cells_come_first_and_the_last_ones_win() -> None:
     assert (await built("# верни сумму\n‸", cells=cells)).prefix == "a = 1\n\nb = 2\n\n# верни сумму\n"
     long = ("x = 0\n" * 1000, "b = 2")
     assert (await built("# верни сумму\n‸", Budget(100), cells=long)).prefix == "b = 2\n\n# верни сумму\n"
+
+
+async def test_imports_of_earlier_cells_that_do_not_fit() -> None:
+    first = "%matplotlib inline\nimport numpy as np\nfrom os import path\nimporting = 1\n" + "x = 0\n" * 1000
+    cells = (first, "import numpy as np\n" + "y = 0\n" * 1000, "b = 2")
+    seen = await built("# верни сумму\n‸", Budget(200), cells=cells)
+    assert seen.prefix == "import numpy as np\nfrom os import path\n\nb = 2\n\n# верни сумму\n"
 
 
 async def test_place_past_the_end_of_the_file() -> None:

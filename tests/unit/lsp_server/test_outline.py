@@ -74,6 +74,30 @@ def test_outline_is_short_valid_python() -> None:
     assert [part.rank for part in parts[:2]] == [Rank.IMPORT, Rank.IMPORT]
 
 
+WHOLE_IMPORTS = (
+    "from os.path import join, \\\n    exists",
+    "import re  # (from the library",
+    "try:\n    import ujson\nexcept ImportError:\n    ujson = None",
+    "if TYPE_CHECKING:\n    from app import Model",
+)
+
+
+def test_imports_are_told_whole() -> None:
+    others = (
+        '"""Из Python:\nimport nothing\n"""',
+        "def f():\n    import late",
+        "if __name__:\n    import sys\n    main()",
+    )
+    text = "\n".join([*others, *WHOLE_IMPORTS, "import last", ""])
+    parts = outline(source(text), text.count("\n"))
+    assert tuple(part.text for part in parts if part.rank is Rank.IMPORT) == (*WHOLE_IMPORTS, "import last")
+
+
+def test_imports_in_broken_code_are_told() -> None:
+    parts = outline(source("import os\nx = (\nimport re\nfrom a import (\ny = 1\n"), 5)
+    assert [part.text for part in parts if part.rank is Rank.IMPORT] == ["import os", "import re"]
+
+
 def test_top_level_has_no_scopes() -> None:
     assert all(part.rank in (Rank.IMPORT, Rank.TOP_LEVEL) for part in outline(source(), 15))
 

@@ -48,7 +48,29 @@ slugify(title): всё в нижний регистр
 пользователя найти по id
 функции чтения и записи json
 две функции: сложение и вычитание
-тесты для функции add"""
+тесты для функции add
+df отсортировать по цене
+json распарсить в список словарей
+проверка, есть ли ключ в словаре
+проверка существует ли папка
+raise ValueError если есть пустые
+подождать пока сервер не ответит, таймаут 10 сек
+очередь на 50 задач, пауза 5 сек
+крч функция которая чистит строку
+роут для удаления товара
+сериализатор для модели Order с полем total
+столбец month из date
+параметризованный тест на граничные значения
+функция рекурсивная, считает числа Фибоначчи
+посчитать среднее, т.к. нужен один показатель
+хранить последние 10 сообщений
+если сумма больше, сдвинем границу
+если пусто, получить None
+иначе вернём пустой список
+удалить после тире всё лишнее
+удалить временные файлы, когда закончится цикл
+заменить в тексте свои имена на псевдонимы
+запустить python main.py через subprocess"""
 
 REMARKS = """\
 Настройки подключения
@@ -93,7 +115,41 @@ name\tВенгрия\t16974
 данные сохранить нельзя
 не меняя порядок, в котором они пришли
 не трогая кэш
-цель найти баг"""
+цель найти баг
+мы храним только последние записи
+храним в миллисекундах
+сюда попадаем после входа
+полагаем, что числа положительные
+допустим, список отсортирован
+считаем, что граф связный
+нужно ли тут ждать ответа?
+можно ли быстрее?
+используем csv, так как файл маленький
+берём id из кэша, т.к. база медленная
+т.е. возвращаем список
+иначе уйдём в бесконечный цикл
+тогда получим KeyError
+а то упадём по памяти
+если убрать эту строку, всё сломается
+если закрыть раньше, получим ошибку
+удалить перед деплоем
+убрать это после тестов
+раскомментировать для отладки
+удалить, когда перейдём на v3
+поменять на свой пароль
+вставьте сюда ваш ключ
+замените на путь к вашему файлу
+функция чистая, без побочных эффектов
+цикл бесконечный, выход по Ctrl+C
+класс абстрактный
+метод как в родителе, но с кэшем
+генератор, поэтому второй раз пройти нельзя
+функция есть в utils
+обработка ошибок есть в мидлваре
+пароль не храним в открытом виде
+сервер стоит за nginx
+запуск: python main.py --debug
+установить зависимости: pip install -r requirements.txt"""
 
 
 @pytest.mark.parametrize("text", REQUESTS.splitlines())
@@ -106,6 +162,12 @@ def test_says_something_about_code(text: str) -> None:
     assert not wording.is_request(text)
 
 
+def test_an_example_under_the_words_leaves_them_a_request() -> None:
+    assert wording.is_request('перевернуть строку\n"abc", "de" -> ["cba", "ed"]\n[1]\nпо словам')
+    assert wording.is_request("транспонировать матрицу\n[[1, 2], [3, 4]]")
+    assert not wording.is_request("[[1, 2], [3, 4]]\nтранспонировать матрицу")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -115,6 +177,11 @@ def test_says_something_about_code(text: str) -> None:
         ("рефакторинг", False),
         ("включить после релиза", False),
         ("падает при пустом списке", False),
+        ("дана строка, нужно вернуть её без гласных", True),
+        ("удалить, когда перейдём на v2", False),
+        ("удалить временные файлы, когда скрипт закончит", True),
+        ("убрать перед деплоем", False),
+        ("подставить свой токен", False),
     ],
 )
 def test_task_of_a_todo(text: str, expected: bool) -> None:
@@ -137,6 +204,7 @@ def test_what_is_expected(text: str, expected: str) -> None:
 
 def test_language_of_mixed_text() -> None:
     assert wording.language("сделай GET request к API и распарси JSON response") == "ru"
+    assert wording.language("разбить на train_features и test_features") == "ru"
     assert wording.language("make a list") == "en"
     assert wording.language("the suffix of a name is 'ович', as it was") == "en"
 
@@ -152,3 +220,24 @@ def test_marker_is_taken_off() -> None:
     assert wording.without_marker("класс Задача с полем срок") == "класс Задача с полем срок"
     assert not wording.has_marker("сделать список")
     assert wording.has_marker("сделать: список")
+
+
+@pytest.mark.parametrize(
+    "marker",
+    ["TODO [аня]:", "TODO @аня:", "TODO #12:", "fixme:", "Задача 2:", "Задание №3.", "Задача -"],
+)
+def test_marker_with_whose_and_which_it_is(marker: str) -> None:
+    assert wording.without_marker(f"{marker} закрыть файл") == "закрыть файл"
+
+
+@pytest.mark.parametrize("title", ["Задание 2", "Задача B. Скобки", "Задание по физике", "Задача-минимум: успеть"])
+def test_title_of_a_task_is_no_marker(title: str) -> None:
+    assert not wording.has_marker(title)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("добавь поле", True), ("Поле пустое. Заполни его", True), ("сумма заказа", False), ("проверка пути", False)],
+)
+def test_commands_are_more_than_phrases(text: str, expected: bool) -> None:
+    assert wording.is_command(text) is expected

@@ -17,7 +17,10 @@ from lsp_server import messages
 from lsp_server.context import CHARS_PER_TOKEN, estimate_tokens
 from lsp_server.engine.base import Chunk, CompletionRequest, StopType, Timings
 from lsp_server.errors import EngineError
+from lsp_server.rewriting import common_indent, moved_out
 from lsp_server.served import Served
+from lsp_server.shaping.scan import Scan
+from lsp_server.shaping.wrapping import Unwrapper, Verdict
 from models.prompt import Turn, render_chat
 
 ANSWER_TOKENS = 768
@@ -37,6 +40,10 @@ TESTS = """Напиши тесты pytest для этого кода на Python
 Ответь одним блоком кода. Первая строка: from {module} import {names}"""
 
 _FENCE = re.compile(r"^[ \t]*```[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*(?:@\w|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[^\n]*:)", re.MULTILINE)
+_PREFACE = re.compile(r"\A\s*(?:вот|конечно|docstring|докстринг)\b[^\n]*:[ \t]*(?:\n+|\Z)", re.IGNORECASE)
+_STRAY_QUOTES = re.compile(r"\A(?:\"\"\"|''')|(?:\"\"\"|''')\Z")
+_CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -113,17 +120,44 @@ async def _count(served: Served, text: str) -> int:
     return len(await served.tokenize(text)) if served.can_tokenize else estimate_tokens(text)
 
 
-def code_in(answer: str, *, is_cut: bool = False) -> str:
-    """The code of an answer: its first fenced block, else all of it where it looks like code; without end blanks.
+def blocks_in(answer: str, *, is_cut: bool = False, names_are_russian: bool = False) -> list[str]:
+    """The pieces of code of an answer, without end blanks: fenced blocks, and what looks like code outside them.
 
-    Of an answer that the token limit cut, only a block that was ended before is whole.
+    Of an answer that the token limit cut, only pieces that were ended before are whole.
     """
-    block = _FENCE.search(answer)
-    if is_cut and (block is None or not block[0].rstrip().endswith("```")):
-        return ""
-    if block is not None:
-        return textwrap.dedent(block[1]).strip("\n")
-    return textwrap.dedent(answer).strip("\n") if _looks_like_code(answer) else ""
+    blocks: list[str] = []
+    taken: list[str] = []
+    unwrapper, scan, is_fenced = Unwrapper(names_are_russian), Scan(), False
+
+    def end() -> None:
+        nonlocal unwrapper, scan, is_fenced
+        block = "\n".join(taken)
+        block = moved_out(block, common_indent(block)).strip("\n")
+        if block.strip() and (is_fenced or _looks_like_code(block)):
+            blocks.append(block)
+        taken.clear()
+        unwrapper, scan, is_fenced = Unwrapper(names_are_russian), Scan(), False
+
+    for whole in answer.replace("\r\n", "\n").split("\n"):
+        line, is_last = _before_fence(whole, scan)
+        verdict = unwrapper.take(line, scan)
+        if verdict is Verdict.CODE:
+            taken.append(line)
+            scan = scan.after(line)
+        elif verdict is Verdict.SKIP:
+            is_fenced = is_fenced or line.lstrip().startswith(("```", "~~~"))
+        if verdict is Verdict.STOP or (is_last and taken):
+            end()
+    if not is_cut:
+        end()
+    return blocks
+
+
+def _before_fence(line: str, scan: Scan) -> tuple[str, bool]:
+    """A line of code without the fence that ends it, and whether there was one."""
+    head = line.rstrip()[:-3]
+    is_ended = line.rstrip().endswith("```") and head.strip(" \t`") != "" and not scan.quote
+    return (head, True) if is_ended and scan.code(line).rstrip().endswith("```") else (line, False)
 
 
 def docstring_in(answer: str, *, is_cut: bool = False) -> str:
@@ -131,18 +165,35 @@ def docstring_in(answer: str, *, is_cut: bool = False) -> str:
 
     Of an answer that the token limit cut, only one whose quotes were closed before is whole.
     """
+    answer = answer.replace("\r\n", "\n")
     quoted = re.search(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'', answer, re.DOTALL)
     if quoted is not None:
-        text = quoted[1] or quoted[2] or ""
+        above = answer[: quoted.start()].rstrip().removesuffix("r")
+        if _HEADER.search(above) and not above.rstrip().endswith(":"):
+            return ""  # some other string of a function that was told again
+        text = (quoted[1] or quoted[2] or "").replace("\\\\", "\\")
     elif is_cut:
         return ""
     else:
-        block = _FENCE.search(answer)
-        text = block[1] if block else answer
+        text = _PREFACE.sub("", _outside_code(answer))
+        if _HEADER.search(text):
+            return ""
     lines = textwrap.dedent("    " + text.strip()).strip().splitlines()
     first, rest = lines[:1], textwrap.dedent("\n".join(lines[1:]))
-    kept = "\n".join([*first, *rest.splitlines()]).strip().strip("\"'").strip()
+    kept = _STRAY_QUOTES.sub("", "\n".join([*first, *rest.splitlines()]).strip()).strip()
+    if kept[:1] == kept[-1:] and kept[:1] in ("'", '"') and kept[0] not in kept[1:-1]:
+        kept = kept[1:-1].strip()
     return re.sub(r"\n{3,}", "\n\n", kept).replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _outside_code(answer: str) -> str:
+    """The text of an answer: its fenced block, but not an example in code that stands in or behind the text."""
+    block = _FENCE.search(answer)
+    if block is None:
+        return answer
+    text = _PREFACE.sub("", answer[: block.start()]).strip()
+    is_example = _CYRILLIC.search(text) and not _CYRILLIC.search(block[1])
+    return re.sub(r"\n\s*[^\n]{0,40}:\s*$", "", text) if is_example else block[1]
 
 
 def _looks_like_code(text: str) -> bool:

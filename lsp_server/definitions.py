@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from lsp_server.document import Source
-from lsp_server.syntax import Window, indent_of, window
+from lsp_server.syntax import CHARS_LIMIT, LINES_AFTER, Window, indent_of, window
 
 _DEFINITIONS = ("function_definition", "class_definition")
 
@@ -16,7 +16,7 @@ _DEFINITIONS = ("function_definition", "class_definition")
 class Definition:
     """Lines are 0-based and inclusive. `body_line` is the body's first line, on the header's own in one-liners.
 
-    `docstring` is the lines of the docstring that it has already.
+    `docstring` is the lines of the docstring that it has already, and the column (in code points) where it ends.
     """
 
     name: str
@@ -26,11 +26,20 @@ class Definition:
     body_indent: str
     is_one_liner: bool
     docstring: tuple[int, int] | None = None
+    docstring_end: int = 0
 
 
 def definition_at(source: Source, line: int) -> Definition | None:
     """The innermost definition that a line belongs to, header and decorators included."""
-    view = window(source, line)
+    n_after = LINES_AFTER
+    found = _definition_in(source, window(source, line), line)
+    while found is not None and found.last_line >= line + n_after - 1 and line + n_after < len(source.lines):
+        n_after *= 4  # the window ends in it
+        found = _definition_in(source, window(source, line, after=n_after, chars=CHARS_LIMIT * 4), line)
+    return found
+
+
+def _definition_in(source: Source, view: Window, line: int) -> Definition | None:
     text = source.line(line)
     node = view.node_at(line, len(indent_of(text)))
     while node is not None and not _definition_of(node):
@@ -63,9 +72,12 @@ def _described(source: Source, view: Window, node: Node) -> Definition | None:
     outer = node.parent if node.parent is not None and node.parent.type == "decorated_definition" else node
     header_line, body_line = view.line_number(node), view.line_number(body)
     first = body.children[0] if body.children else None
-    docstring = None
-    if first is not None and first.type == "expression_statement" and first.children[0].type == "string":
-        docstring = (view.line_number(first), view.last_line_number(first))
+    string = first.children[0] if first is not None and first.type == "expression_statement" else None
+    docstring, docstring_end = None, 0
+    if string is not None and _is_docstring(string):
+        docstring = (view.line_number(string), view.last_line_number(string))
+        before = source.line(docstring[1]).encode("utf-8", "replace")[: string.end_point.column]
+        docstring_end = len(before.decode("utf-8", "replace"))
     colon = next((child for child in node.children if child.type == ":"), None)
     is_one_liner = colon is not None and view.line_number(colon) == body_line
     return Definition(
@@ -76,7 +88,15 @@ def _described(source: Source, view: Window, node: Node) -> Definition | None:
         body_indent=indent_of(source.line(body_line if not is_one_liner else header_line)),
         is_one_liner=is_one_liner,
         docstring=docstring,
+        docstring_end=docstring_end,
     )
+
+
+def _is_docstring(node: Node) -> bool:
+    """Whether Python takes an expression for a docstring: strings, but no bytes and no f-strings."""
+    parts = node.children if node.type == "concatenated_string" else [node]
+    starts = [part.children[0].text or b"" for part in parts if part.type == "string" and part.children]
+    return len(starts) == len(parts) and not any(set(start.lower()) & set(b"bft") for start in starts)
 
 
 def _name(node: Node) -> str:

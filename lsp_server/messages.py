@@ -112,6 +112,14 @@ EMPTY_ANSWER = Message(
     ru="Модель не дала кода; переформулируйте задание и повторите.",
     en="The model gave no code; put the task in other words and try again.",
 )
+EMPTY_EXPLANATION = Message(
+    ru="Модель ничего не ответила; выделите другой кусок кода и повторите.",
+    en="The model answered nothing; select another piece of code and try again.",
+)
+NOTHING_TO_FIX = Message(
+    ru="Модель ничего не изменила в этом коде; выделите больше кода или опишите ошибку в комментарии и повторите.",
+    en="The model changed nothing in this code; select more of it, or describe the mistake in a comment and try again.",
+)
 ANSWER_CUT = Message(
     ru="Ответ длиннее, чем модель пишет за один раз, правка не внесена; выделите меньше кода и повторите.",
     en="The answer is longer than the model writes at once, nothing was edited; select less code and try again.",

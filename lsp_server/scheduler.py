@@ -206,12 +206,14 @@ class Scheduler:
     def _find(
         self, slot: _Slot, document: LineDocument, cursor: Place, settings: Settings, *, is_automatic: bool
     ) -> Found | None:
-        """A known answer. Asked by hand, one that was cut short or is used up does not do, nor one of several."""
+        """A known answer. Asked by hand, one that was cut short or is used up does not do, nor one of several
+        before anything of it was typed."""
         found = self._cache.find(document.snapshot(), cursor, _identity(settings, slot.cells))
         if found is None or is_automatic:
             return found
         is_used_up = found.known.text.strip() == found.typed.strip()
-        return None if found.known.is_cut or is_used_up or settings.temperature > 0 else found
+        is_another_wanted = settings.temperature > 0 and found.typed == found.known.replaced
+        return None if found.known.is_cut or is_used_up or is_another_wanted else found
 
     def _run_for(self, slot: _Slot, document: LineDocument, cursor: Place, *, is_automatic: bool) -> Run | None:
         """The generation to wait for: the one under way (or interrupted) for this very place, else a new one."""
@@ -255,10 +257,9 @@ class Scheduler:
             self._on_answer(run.answer)
         self._engines.note_speed(self._statistics.tokens_per_s)
         question, place = run.question, run.insertion
-        if settings.temperature == 0:
-            known = Known(run.text, run.replaced, run.answer.is_cut)
-            key = _identity(settings, slot.cells)
-            self._cache.put(question.source, place.line, place.replace_end, key, known)
+        known = Known(run.text, run.replaced, run.answer.is_cut)
+        key = _identity(settings, slot.cells)
+        self._cache.put(question.source, place.line, place.replace_end, key, known)
         return _current(run, document)
 
     def _accepted(self, shown: tuple[Source, Offer], document: LineDocument) -> bool:

@@ -37,8 +37,9 @@ async def add_to_file(ls: KodopisServer, path: Path, text: str, label: str) -> b
     line = len(document.lines) - 1
     last = document.lines[line]
     end = types.Position(line, document.position_codec.client_num_units(last))
-    gap = "\n" if not last else "\n\n"
-    return await edit_document(ls, document, [types.TextEdit(types.Range(end, end), f"{gap}\n{text}")], label)
+    gap = "" if not any(line.strip() for line in document.lines) else "\n\n" if not last else "\n\n\n"
+    added = f"{gap}{text}".replace("\n", document.snapshot().newline)
+    return await edit_document(ls, document, [types.TextEdit(types.Range(end, end), added)], label)
 
 
 async def readable_document(ls: KodopisServer, path: Path) -> LineDocument | None:

@@ -45,6 +45,8 @@ async def explain(ls: KodopisServer, raw: Mapping[str, Any], token: types.Progre
                 async for said in answer:
                     send(said.text.lstrip(), is_done=False)
     markdown = said.text.lstrip()
+    if not markdown:
+        raise KodopisError("empty_answer", messages.EMPTY_EXPLANATION)
     if said.is_cut:
         markdown += f"…\n\n*{messages.EXPLANATION_CUT()}*"
     if n_seen < n_lines:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import keyword
+import re
 import textwrap
 from collections.abc import Mapping
 from contextlib import aclosing
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from lsp_server.converse import (
     DOCSTRING,
     TESTS,
     Said,
-    code_in,
+    blocks_in,
     converse,
     docstring_in,
     first_lines,
@@ -30,8 +33,19 @@ from lsp_server.document import Place
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.features.edits import add_to_file, edit_document, readable_document
+from lsp_server.rewriting import (
+    asked_for,
+    chosen,
+    common_indent,
+    defined_names,
+    has_russian_names,
+    is_no_worse,
+    moved_in,
+    moved_out,
+    without,
+)
 from lsp_server.server import KodopisServer
-from lsp_server.syntax import count_errors, indent_of, parses
+from lsp_server.syntax import indent_of, indent_unit, module_of, parses
 from lsp_server.workspace import LineDocument
 from models.questions import FIX, PROBLEMS
 
@@ -47,18 +61,24 @@ async def fix(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     if argument.range.start == argument.range.end:
         around = definition_at(document.snapshot(), first)
         first, last = (around.first_line, around.last_line) if around else (first, last)
+    first, last = _without_blanks(document, first, last)
     code = _text_of(document, first, last)
     if not code.strip():
         raise KodopisError("nothing_selected", messages.NOTHING_SELECTED)
+    indent = common_indent(code)
+    plain = moved_out(code, indent)
     listed = "\n".join(f"- {problem}" for problem in argument.diagnostics)
-    question = FIX.format(problems=PROBLEMS.format(listed=listed) if listed else "", code=textwrap.dedent(code))
+    question = FIX.format(problems=PROBLEMS.format(listed=listed) if listed else "", code=plain)
     answer = await _answer(ls, document, question, code, token, is_rewrite=True)
-    made = _required(answer, code_in(answer.text, is_cut=answer.is_cut))
-    fixed = textwrap.indent(made, _common_indent(code))
-    if count_errors(textwrap.dedent(fixed)) > count_errors(textwrap.dedent(code)):
-        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
+    blocks = blocks_in(answer.text, is_cut=answer.is_cut, names_are_russian=has_russian_names(code))
+    above, below = document.lines[:first], document.lines[last + 1 :]
+    made = _required(answer, asked_for(chosen(blocks, plain), plain, "".join([*above, *below])))
+    fixed = moved_in(made, code, indent, indent_unit(document.snapshot(), first))
     if fixed == code:
-        return {"applied": False, "code": fixed}
+        raise KodopisError("nothing_to_fix", messages.NOTHING_TO_FIX)
+    after = "".join([*above, fixed + "\n", *below])
+    if not is_no_worse(document.source, after, plain, made):
+        raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     return await _replace(ls, document, (first, last), fixed, messages.ACTION_FIX())
 
 
@@ -95,7 +115,11 @@ async def tests(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     code = _text_of(document, first, last)
     question = TESTS.format(module=path.stem, names=", ".join(names), code=code)
     answer = await _answer(ls, document, question, code, token)
-    made = _required(answer, _valid_tests(code_in(answer.text), f"from {path.stem} import {', '.join(names)}"))
+    blocks = blocks_in(answer.text, names_are_russian=has_russian_names(code))
+    block = next((block for block in blocks if "def test_" in block), "")
+    existing = await readable_document(ls, tests_path)
+    taken = defined_names(existing.source) if existing is not None else []
+    made = _required(answer, _renamed(_valid_tests(block, path.stem, names), taken))
     applied = await add_to_file(ls, tests_path, made, messages.ACTION_TESTS())
     return {"applied": applied, "code": made}
 
@@ -140,11 +164,18 @@ def _required(answer: Said, made: str) -> str:
 
 
 async def _replace(
-    ls: KodopisServer, document: LineDocument, lines: tuple[int, int], text: str, label: str
+    ls: KodopisServer,
+    document: LineDocument,
+    lines: tuple[int, int],
+    text: str,
+    label: str,
+    *,
+    end_column: int | None = None,
 ) -> dict[str, Any]:
+    """Put text in the place of whole lines, the last one up to `end_column` (None: to its end)."""
     first, last = lines
     text = text.replace("\n", document.snapshot().newline)
-    end = Place(last, len(document.lines[last].rstrip("\r\n")))
+    end = Place(last, len(document.lines[last].rstrip("\r\n")) if end_column is None else end_column)
     edit = types.TextEdit(document.span(Place(first, 0), end), text)
     return {"applied": await edit_document(ls, document, [edit], label), "code": text}
 
@@ -156,7 +187,7 @@ async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Defin
     code = textwrap.indent(quoted, found.body_indent, lambda line: bool(line.strip()))
     label = messages.ACTION_DOCSTRING()
     if found.docstring is not None:
-        return await _replace(ls, document, found.docstring, code, label)
+        return await _replace(ls, document, found.docstring, code, label, end_column=found.docstring_end)
     newline = document.snapshot().newline
     code = code.replace("\n", newline)
     start = document.position(Place(found.body_line, 0))
@@ -188,17 +219,46 @@ def _module_path(document: LineDocument) -> Path:
     return Path(path)
 
 
-def _valid_tests(code: str, imports: str) -> str:
-    """Whole tests only: what the token limit cut off is dropped; the import stands where the model left it out."""
+def _valid_tests(code: str, module: str, names: list[str]) -> str:
+    """Whole tests only: what the token limit cut off is dropped, and the tested code where the model repeats it.
+
+    The import stands where the model left it out, or guessed another module.
+    """
     lines = code.splitlines()
-    while lines and count_errors("\n".join(lines)):
+    while lines and not parses("\n".join(lines)):
         lines.pop()
-    text = "\n".join(lines).strip("\n")
-    if "def test_" not in text:
+    text = "\n".join(lines)
+    tree = module_of(text)
+    if tree is None or "def test_" not in text:
         return ""
-    is_imported = imports.split(" import ", 1)[0] + " import" in text
-    made = text + "\n" if is_imported else f"{imports}\n\n\n{text}\n"
-    return made if parses(made) else ""
+    repeated = [node for node in tree.body if getattr(node, "name", None) in names]
+    guessed = [node for node in tree.body if isinstance(node, ast.ImportFrom) and _names_in(node) <= set(names)]
+    guessed = [node for node in guessed if node.level or node.module != module]
+    text = without(text, [*repeated, *guessed])
+    known = (_names_in(node) for node in tree.body if isinstance(node, ast.ImportFrom) and node not in guessed)
+    imported = set(chain.from_iterable(known))
+    missing = [] if "*" in imported else [name for name in names if name not in imported]
+    made = f"from {module} import {', '.join(missing)}\n\n\n{text}\n" if missing else text + "\n"
+    return made if parses(made) and "def test_" in text else ""
+
+
+def _names_in(node: ast.ImportFrom) -> set[str]:
+    return {alias.asname or alias.name for alias in node.names}
+
+
+def _renamed(code: str, taken: list[str]) -> str:
+    """Tests under names of their own: one of the same name would take the place of one that is in the file."""
+    names = set(defined_names(code))
+    for name in sorted(names & set(taken)):
+        number = next(number for number in count(2) if f"{name}_{number}" not in {*names, *taken})
+        code = re.sub(rf"\b{name}\b", f"{name}_{number}", code)
+    return code
+
+
+def _without_blanks(document: LineDocument, first: int, last: int) -> tuple[int, int]:
+    """Lines without the blank ones at their ends, which an answer does not have."""
+    filled = [number for number in range(first, last + 1) if document.lines[number].strip()]
+    return (filled[0], filled[-1]) if filled else (first, last)
 
 
 def _lines_of(document: LineDocument, span: types.Range) -> tuple[int, int]:
@@ -211,8 +271,3 @@ def _lines_of(document: LineDocument, span: types.Range) -> tuple[int, int]:
 def _text_of(document: LineDocument, first: int, last: int) -> str:
     """Whole lines, with \\n between them and none at the end."""
     return "\n".join(line.rstrip("\r\n") for line in document.lines[first : last + 1])
-
-
-def _common_indent(code: str) -> str:
-    lines = [line for line in code.splitlines() if line.strip()]
-    return min((indent_of(line) for line in lines), key=len, default="")

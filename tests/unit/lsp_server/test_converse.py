@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from lsp_server.converse import code_in, docstring_in
+from lsp_server.converse import blocks_in, docstring_in
+
+
+def code_in(answer: str, *, is_cut: bool = False) -> str:
+    """The first piece of code of an answer."""
+    return next(iter(blocks_in(answer, is_cut=is_cut)), "")
+
 
 CODE = "def f():\n    return 1"
 

@@ -52,3 +52,27 @@ def test_names_at_the_top() -> None:
     assert top_level_names(SOURCE, 0, 14) == ["first", "Box"]
     assert top_level_names(SOURCE, 11, 14) == ["Box"]
     assert top_level_names(SOURCE, 5, 8) == []
+
+
+def test_a_definition_longer_than_the_window_is_whole() -> None:
+    found = definition_at(
+        Source("", split_lines("def long(x):\n" + "    x += 1\n" * 700 + "    return x\n\n\ny = 1\n")), 0
+    )
+    assert found is not None
+    assert (found.first_line, found.last_line) == (0, 701)
+
+
+@pytest.mark.parametrize(
+    ("first", "end"),
+    [
+        ('"""Старое."""  # noqa', 17),
+        ('"Старое" "и ещё"', 20),
+        ('f"{x}"', None),
+        ('b"abc"', None),
+        ('"a".join(x)', None),
+    ],
+)
+def test_where_a_docstring_ends(first: str, end: int | None) -> None:
+    found = definition_at(Source("", split_lines(f"def f(x):\n    {first}\n    return 1\n")), 0)
+    assert found is not None
+    assert (found.docstring, found.docstring_end) == ((None, 0) if end is None else ((1, 1), end))

@@ -22,6 +22,7 @@ from finetune.errors import FinetuneError
 from finetune.gguf_base import locate
 from finetune.messages import UNKNOWN_GPU
 from finetune.outside import is_local, source_file
+from finetune.recipe import LoraSection
 from finetune.stage import Run
 from models.gguf import read_header
 
@@ -58,10 +59,14 @@ class Shape:
         """Weights of the output head (and of the embedding)."""
         return self.hidden * self.vocabulary
 
-    def lora(self, r: int, layers: int | None = None) -> int:
-        """Weights of an adapter on all linear layers."""
+    def lora(self, section: LoraSection) -> int:
+        """Weights of an adapter: on the layers that are named, on all linear ones where a pattern names them."""
         h, f, kv = self.hidden, self.n_ff, self.kv_width
-        return (layers or self.layers) * r * ((h + h) * 2 + (h + kv) * 2 + (h + f) * 3)
+        sides = dict.fromkeys(("q_proj", "o_proj"), h + h) | dict.fromkeys(("k_proj", "v_proj"), h + kv)
+        sides |= dict.fromkeys(("gate_proj", "up_proj", "down_proj"), h + f)
+        named = sides if isinstance(section.target_modules, str) else section.target_modules
+        n_layers = len(section.layers) if section.layers else self.layers
+        return n_layers * section.r * sum(sides.get(name, 0) for name in named)
 
 
 _KNOWN = {
@@ -83,7 +88,7 @@ def plan(run: Run, gpu: str = "a100") -> str:
         lines.append(f"  data      {rows:,} rows, {tokens:,} tokens, {loss_tokens:,} with loss ({how})")
     if shape is None:
         return "\n".join([*lines, "  sizes     unknown until the base is on this machine"])
-    adapter = shape.lora(recipe.lora.r, len(recipe.lora.layers) if recipe.lora.layers else None)
+    adapter = shape.lora(recipe.lora)
     weights = shape.body + 2 * shape.head
     memory = _memory(run, shape, adapter)
     disk = weights * 2 * 2 + weights * (0.6 + 0.85) + adapter * 8

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from finetune.errors import FinetuneError
+from finetune.plan import Shape
+from finetune.recipe import LoraSection
 from finetune.recipe_file import RECIPES, from_tree, known_recipes, load, to_yaml
 from models.messages import set_language
 
@@ -171,3 +173,10 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(FinetuneError) as caught:
         load("no-such-recipe")
     assert "smoke" in str(caught.value)
+
+
+def test_a_plan_counts_the_weights_of_the_layers_that_are_named() -> None:
+    shape = Shape(hidden=896, n_ff=4864, layers=24, kv_width=128, vocabulary=151_936)
+    assert shape.lora(load("qwen2.5-coder-0.5b-cpu")[0].lora) == 4_374_528  # as training says
+    assert shape.lora(load(str(RECIPES / "ablation" / "arm-fim.yaml"))[0].lora) == 8_798_208
+    assert shape.lora(LoraSection(layers=(0, 1))) == 8_798_208 // 12

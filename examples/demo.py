@@ -18,7 +18,7 @@ from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
 EXAMPLE = Path(__file__).with_name("notes.py")
-INSTRUCTIONS = ("Прочитай json-файл", "Верни заметки с тегом", "# функция count_tags")
+INSTRUCTIONS = ("Верни заголовки", "Верни заметки, среди", "# функция count_words")
 
 
 class Editor:

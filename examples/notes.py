@@ -1,8 +1,6 @@
 """Заметки: файл, на котором `make run` показывает, как комментарий становится кодом."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass
@@ -14,12 +12,12 @@ class Note:
     tags: list[str]
 
 
-def load_notes(path: Path) -> list[Note]:
-    """Прочитай json-файл, список словарей с ключами title, text и tags, и верни список заметок."""
+def titles(notes: list[Note]) -> list[str]:
+    """Верни заголовки заметок по алфавиту."""
 
 
 def find_by_tag(notes: list[Note], tag: str) -> list[Note]:
-    """Верни заметки с тегом tag, отсортированные по заголовку."""
+    """Верни заметки, среди тегов которых есть tag."""
 
 
-# функция count_tags, которая считает, сколько раз встречается каждый тег в списке заметок
+# функция count_words, которая считает слова в тексте заметки

@@ -30,12 +30,7 @@ def defined_names(code: str) -> list[str]:
 
 def has_russian_names(code: str) -> bool:
     """Whether there is Russian outside strings and comments."""
-    scan = Scan()
-    for line in code.split("\n"):
-        if _CYRILLIC.search(scan.code(line)):
-            return True
-        scan = scan.after(line)
-    return False
+    return any(_CYRILLIC.search(scan.code(line)) for line, scan in _scanned(code))
 
 
 def _scanned(code: str) -> Iterator[tuple[str, Scan]]:
@@ -113,9 +108,8 @@ def asked_for(made: str, code: str, rest: str) -> str:
         inside = {number for one in body for number in _lines(one)}
         begins, ends = min(inside), max(inside)
         dropped |= set(range(1, begins)) | set(range(ends + 1, len(lines) + 1))
-    kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped)
-    kept = moved_out(kept, common_indent(kept)).strip("\n")
-    return _UNTIDY_GAP.sub("\n\n\n", kept)
+    kept = _without_lines(made, dropped)
+    return moved_out(kept, common_indent(kept))
 
 
 def _names_of(body: Sequence[ast.stmt]) -> set[str]:
@@ -166,6 +160,9 @@ def _n_doubled(text: str) -> int:
 def without(text: str, unwanted: Sequence[ast.stmt]) -> str:
     """A text without some of its statements."""
     dropped = {number for node in unwanted for number in _lines(node)}
-    lines = text.split("\n")
-    kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped)
+    return _without_lines(text, dropped)
+
+
+def _without_lines(text: str, dropped: set[int]) -> str:
+    kept = "\n".join(line for number, line in enumerate(text.split("\n"), 1) if number not in dropped)
     return _UNTIDY_GAP.sub("\n\n\n", kept).strip("\n")

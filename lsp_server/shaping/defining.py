@@ -113,7 +113,7 @@ class Definitions:
         return name.startswith("__") if self.names[-1].startswith("__") else self._allows_all()
 
     def _allows_all(self) -> bool:
-        """Whether any definition may follow: several were asked for, or the last was a helper."""
+        """Whether any definition may follow: several were asked for, or there are only helpers so far."""
         return self._asked.several or all(name.startswith("_") for name in self.names)
 
     def _missing(self) -> frozenset[str]:

@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from benchmarks import humaneval
 from benchmarks.by_hand import BareModel
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, help="instead of the catalog's; turns routing off")
     parser.add_argument("--prompt-format", default="auto", help="the adapter's, where no catalog knows it")
     parser.add_argument("--only", choices=_SETS, action="append", help="may be repeated; default: all")
-    parser.add_argument("--split", choices=("dev", "test"), default="test", help="of the editing cases")
+    parser.add_argument("--split", choices=get_args(cases.Split), default="confirm", help="of the editing cases")
     parser.add_argument("--kind", choices=sorted(cases.KINDS), help="editing cases of this kind alone")
     parser.add_argument("--limit", type=int, help="about so many editing cases; the first so many of the others")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")

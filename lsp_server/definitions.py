@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from lsp_server.document import Source
-from lsp_server.syntax import CHARS_LIMIT, LINES_AFTER, Window, indent_of, window
+from lsp_server.syntax import CHARS_LIMIT, LINES_AFTER, Window, indent_of, indent_unit, window
 
 _DEFINITIONS = ("function_definition", "class_definition")
 
 
 @dataclass(frozen=True)
 class Definition:
-    """Lines are 0-based and inclusive. `body_line` is the body's first line, on the header's own in one-liners.
+    """Lines are 0-based and inclusive, columns are in code points.
 
-    `docstring` is the lines of the docstring that it has already, and the column (in code points) where it ends.
+    `body_line` is the body's first line, in one-liners the header's last, where `header_end` is the column behind its
+    colon and `body_start` that of the body. `docstring` is the lines of the docstring that it has already,
+    `docstring_end` the column where it ends.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Definition:
     body_line: int
     body_indent: str
     is_one_liner: bool
+    header_end: int = 0
+    body_start: int = 0
     docstring: tuple[int, int] | None = None
     docstring_end: int = 0
 
@@ -76,8 +80,7 @@ def _described(source: Source, view: Window, node: Node) -> Definition | None:
     docstring, docstring_end = None, 0
     if string is not None and _is_docstring(string):
         docstring = (view.line_number(string), view.last_line_number(string))
-        before = source.line(docstring[1]).encode("utf-8", "replace")[: string.end_point.column]
-        docstring_end = len(before.decode("utf-8", "replace"))
+        docstring_end = _column(source, docstring[1], string.end_point.column)
     colon = next((child for child in node.children if child.type == ":"), None)
     is_one_liner = colon is not None and view.line_number(colon) == body_line
     return Definition(
@@ -85,11 +88,20 @@ def _described(source: Source, view: Window, node: Node) -> Definition | None:
         first_line=view.line_number(outer),
         last_line=view.last_line_number(node),
         body_line=body_line,
-        body_indent=indent_of(source.line(body_line if not is_one_liner else header_line)),
+        body_indent=indent_of(source.line(header_line)) + indent_unit(source, header_line)
+        if is_one_liner
+        else indent_of(source.line(body_line)),
         is_one_liner=is_one_liner,
+        header_end=_column(source, body_line, colon.end_point.column) if colon is not None and is_one_liner else 0,
+        body_start=_column(source, body_line, body.start_point.column),
         docstring=docstring,
         docstring_end=docstring_end,
     )
+
+
+def _column(source: Source, line: int, n_bytes: int) -> int:
+    """A column of tree-sitter's, in code points."""
+    return len(source.line(line).encode("utf-8", "replace")[:n_bytes].decode("utf-8", "replace"))
 
 
 def _is_docstring(node: Node) -> bool:

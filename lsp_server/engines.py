@@ -209,20 +209,34 @@ class Engines:
             del self._consenting[endpoint]
 
     async def _require_files(self, entry: ModelEntry, *, may_ask: bool) -> None:
-        """Ask once in a session; a request that somebody made by hand asks again after a no."""
+        """Ask once in a session; a request that somebody made by hand asks again after a no.
+
+        The question outlives the request that it is asked for, and so does the download: who types on is not told
+        meanwhile that there is no model.
+        """
         if self._fetching is None and (may_ask or entry.id not in self._asked):
             self._asked.add(entry.id)
-            self._fetching = asyncio.create_task(self._ask_and_fetch(entry))
+            self._fetching = asyncio.create_task(self._ask_and_fetch(entry, is_awaited=may_ask))
             self._fetching.add_done_callback(self._fetched)
-        if self._fetching is None or not may_ask or not await asyncio.shield(self._fetching):
+        if self._fetching is not None and not may_ask:
+            raise KodopisError("model_awaited", messages.MODEL_AWAITED, title=entry.title)
+        if self._fetching is None or not await asyncio.shield(self._fetching):
             raise KodopisError("model_not_installed", messages.MODEL_NOT_INSTALLED, title=entry.title, id=entry.id)
 
-    async def _ask_and_fetch(self, entry: ModelEntry) -> bool:
+    async def _ask_and_fetch(self, entry: ModelEntry, *, is_awaited: bool) -> bool:
         question = messages.DOWNLOAD_QUESTION(
             title=entry.title, size=_size(entry), licence=entry.licence, source=entry.source_url
         )
         answer = await self._editor.ask(question, [messages.DOWNLOAD_YES(), messages.DOWNLOAD_NO()])
-        return answer == messages.DOWNLOAD_YES() and await self._fetch(entry)
+        if answer != messages.DOWNLOAD_YES():
+            return False
+        try:
+            return await self._fetch(entry)
+        except KodopisError as error:
+            if not is_awaited:  # by no request, which would tell of it; but the user has said yes, and looks for it
+                self.failed(error)
+                self._editor.show(str(error))
+            raise
 
     def _fetched(self, task: asyncio.Task[bool]) -> None:
         self._fetching = None

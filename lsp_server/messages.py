@@ -36,6 +36,10 @@ MODEL_NOT_INSTALLED = Message(
     ru="Модель {title} ещё не скачана; выполните команду «Кодопись: скачать модель» или «kodopis models get {id}».",
     en="The model {title} is not downloaded yet; run “Kodopis: download model” or “kodopis models get {id}”.",
 )
+MODEL_AWAITED = Message(
+    ru="Модели {title} пока нет; ответьте на вопрос редактора, скачать ли её, или дождитесь, когда скачается.",
+    en="The model {title} is not here yet; answer your editor's question whether to download it, or wait for it.",
+)
 DOWNLOAD_QUESTION = Message(
     ru="Скачать модель {title}? Размер {size}, лицензия {licence}, источник {source}. Дальше всё работает без сети.",
     en="Download the model {title}? Size {size}, licence {licence}, from {source}. Then everything works offline.",

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks.editing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="qwen2.5-coder-0.5b", help="catalog id or path of a GGUF file")
-    parser.add_argument("--split", choices=("dev", "test", "all"), default="dev")
+    parser.add_argument("--split", choices=(*get_args(cases.Split), "all"), default="dev")
     parser.add_argument("--mode", choices=get_args(Mode), default="server")
     parser.add_argument("--limit", type=int, help="every n-th case, so that about this many are run")
     parser.add_argument("--only", help="cases whose id contains this")

@@ -1,6 +1,7 @@
 """The editing cases: how they are written, and how a case with an answer becomes a program that checks it.
 
-Cases are YAML files under `dev/` (to tune by) and `test/` (held out). One case:
+Cases are YAML files under `dev/` (to tune by), `test/` (held out) and `confirm/` (held out, written after those of
+`test/` had seen the candidates that they are for). One case:
 
 - `id`, `kind`, `tags`;
 - `file`: the file's text. The marker `‸` stands alone on the line where the code goes, with or without the
@@ -18,7 +19,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -26,7 +27,7 @@ MARKER = "‸"
 ROOT = Path(__file__).parent
 KINDS = frozenset({"function", "method", "class", "mid-block", "module", "one-liner", "docstring", "notebook"})
 
-Split = Literal["dev", "test"]
+Split = Literal["dev", "test", "confirm"]
 
 
 class CaseError(ValueError):
@@ -80,7 +81,7 @@ class EditingCase:
 
 def load(split: Split | Literal["all"] = "all", root: Path = ROOT) -> list[EditingCase]:
     """All cases of a split, in the order of their files. Raises CaseError."""
-    splits: tuple[Split, ...] = ("dev", "test") if split == "all" else (split,)
+    splits: tuple[Split, ...] = get_args(Split) if split == "all" else (split,)
     cases = [
         _case(raw, one)
         for one in splits

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
+from benchmarks.editing.cases import Split
 from benchmarks.records import Record
 
 PASS_BARS = {"qwen2.5-coder-0.5b": 0.50, "qwen2.5-coder-1.5b": 0.75}
@@ -19,7 +21,7 @@ def report(rows: Sequence[Record], mode: str, model: str) -> str:
     ]
     for kind in sorted({row["kind"] for row in rows}):
         lines.append(_rate_line(kind, [row for row in rows if row["kind"] == kind]))
-    for split in ("dev", "test"):
+    for split in get_args(Split):
         if of_split := [row for row in rows if row["split"] == split]:
             lines.append(_rate_line(f"all {split}", of_split))
     lines.append(_rate_line("all", rows, _bar(mode, model)))

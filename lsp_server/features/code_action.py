@@ -50,8 +50,7 @@ def _offered(document: LineDocument, params: types.CodeActionParams) -> list[_Of
         found.append((messages.ACTION_EXPLAIN(), "kodopis.explain", REWRITE, over))
     around = definition_at(source, place.line)
     if around is not None:
-        if not around.is_one_liner:
-            found.append((messages.ACTION_DOCSTRING(), "kodopis.docstring", REWRITE, at))
+        found.append((messages.ACTION_DOCSTRING(), "kodopis.docstring", REWRITE, at))
         if has_module(document):
             found.append((messages.ACTION_TESTS(), "kodopis.tests", REWRITE, over))
     return found

@@ -87,7 +87,7 @@ async def docstring(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]
     argument = Argument("kodopis.docstring", raw)
     document = ls.python_document(argument.uri)
     found = definition_at(document.snapshot(), document.place(argument.position).line)
-    if found is None or found.is_one_liner:
+    if found is None:
         raise KodopisError("no_function_here", messages.NO_FUNCTION_HERE)
     code = textwrap.dedent(_text_of(document, found.first_line, found.last_line))
     answer = await _answer(ls, document, DOCSTRING.format(code=code), code, token)
@@ -169,13 +169,11 @@ async def _replace(
     lines: tuple[int, int],
     text: str,
     label: str,
-    *,
-    end_column: int | None = None,
 ) -> dict[str, Any]:
-    """Put text in the place of whole lines, the last one up to `end_column` (None: to its end)."""
+    """Put text in the place of whole lines."""
     first, last = lines
     text = text.replace("\n", document.snapshot().newline)
-    end = Place(last, len(document.lines[last].rstrip("\r\n")) if end_column is None else end_column)
+    end = Place(last, len(document.lines[last].rstrip("\r\n")))
     edit = types.TextEdit(document.span(Place(first, 0), end), text)
     return {"applied": await edit_document(ls, document, [edit], label), "code": text}
 
@@ -185,14 +183,28 @@ async def _put_docstring(ls: KodopisServer, document: LineDocument, found: Defin
     if text.endswith(('"', "\\")) and "\n" not in text:
         quoted = f'"""{text} """'
     code = textwrap.indent(quoted, found.body_indent, lambda line: bool(line.strip()))
-    label = messages.ACTION_DOCSTRING()
-    if found.docstring is not None:
-        return await _replace(ls, document, found.docstring, code, label, end_column=found.docstring_end)
     newline = document.snapshot().newline
-    code = code.replace("\n", newline)
-    start = document.position(Place(found.body_line, 0))
-    edit = types.TextEdit(types.Range(start, start), code + newline)
-    return {"applied": await edit_document(ls, document, [edit], label), "code": code}
+    span, around = _place_of_docstring(document, found)
+    edit = types.TextEdit(span, around.format(code).replace("\n", newline))
+    applied = await edit_document(ls, document, [edit], messages.ACTION_DOCSTRING())
+    return {"applied": applied, "code": code.replace("\n", newline)}
+
+
+def _place_of_docstring(document: LineDocument, found: Definition) -> tuple[types.Range, str]:
+    """What a docstring replaces, and a format of what stands there then: a body beside its header gets its own line."""
+    at_body = Place(found.body_line, 0)
+    if not found.is_one_liner:
+        if found.docstring is None:
+            return document.span(at_body, at_body), "{}\n"
+        return document.span(Place(found.docstring[0], 0), Place(found.docstring[1], found.docstring_end)), "{}"
+    start = Place(found.body_line, found.header_end)
+    if found.docstring is None:
+        return document.span(start, Place(found.body_line, found.body_start)), f"\n{{}}\n{found.body_indent}"
+    end = found.docstring[1]
+    rest = document.lines[end][found.docstring_end :].rstrip("\r\n")
+    behind = rest.lstrip(" \t;") if rest.lstrip().startswith(";") else ""
+    column = found.docstring_end + len(rest) - len(behind) if behind else found.docstring_end
+    return document.span(start, Place(end, column)), f"\n{{}}\n{found.body_indent}" if behind else "\n{}"
 
 
 def has_module(document: LineDocument) -> bool:

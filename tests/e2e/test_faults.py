@@ -112,13 +112,36 @@ async def test_no_space_for_a_model(start: StartEditor, home: Path) -> None:
 
 async def test_a_download_is_asked_for_once_and_named(start: StartEditor) -> None:
     editor = await start(SUM, settings={"model": "qwen2.5-coder-0.5b"})
+    editor.may_answer.clear()
     uri = editor.open(FUNCTION)
     for _ in range(2):
         assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
     await editor.until(lambda: editor.questions, "a question")
     (question,) = editor.questions
     assert all(part in question.message for part in ("0.5 GB", "Apache-2.0", "huggingface.co/Qwen"))
-    assert len(editor.shown) == 1
+    assert editor.shown == []  # the question is enough, as long as it is open
+    editor.may_answer.set()
+    for _ in range(200):  # the no is on its way
+        assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
+        if editor.shown:
+            break
+        await asyncio.sleep(0.02)
+    assert len(editor.questions) == 1
+    assert editor.shown == [messages.MODEL_NOT_INSTALLED.ru.format(title="Qwen2.5-Coder 0.5B Instruct", id="qwen2.5-coder-0.5b")]
+    await lives_on(editor)
+
+
+async def test_a_download_that_fails_is_told_of_though_nobody_asked_by_hand(start: StartEditor) -> None:
+    offline = {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1", "PIP_RETRIES": "0"}
+    editor = await start(SUM, settings={"model": "qwen2.5-coder-0.5b"}, environment=offline)
+    editor.answer_questions_with = messages.DOWNLOAD_YES.ru
+    uri = editor.open(FUNCTION)
+    assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
+    await editor.until(lambda: editor.shown, "a message")
+    (told,) = editor.shown
+    assert told.startswith("Модель Qwen2.5-Coder 0.5B Instruct не скачалась: ")
+    await editor.until(lambda: editor.statuses[-1]["state"] == "error", "a status")
+    assert editor.statuses[-1]["message"] == told
     await lives_on(editor)
 
 

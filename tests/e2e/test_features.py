@@ -191,6 +191,32 @@ async def test_a_docstring_is_written_anew(start: StartEditor) -> None:
     assert apply_edit(editor, uri) == AREA.replace("        return 1", written)
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("def side(x): return x * {}\n", 'def side(x):\n    """Сторона."""\n    return x * {}\n'),
+        (
+            "class Box:\n  x = 1\n\n  @property\n  def side(self) -> 'длина': return 1  # одна\n",
+            "class Box:\n  x = 1\n\n  @property\n  def side(self) -> 'длина':\n"
+            '    """Сторона."""\n    return 1  # одна\n',
+        ),
+        ("class Wrong(Exception): ...\n", 'class Wrong(Exception):\n    """Сторона."""\n    ...\n'),
+        ("def side(\n    x,\n): y = x; return y", 'def side(\n    x,\n):\n    """Сторона."""\n    y = x; return y'),
+        ('def side(x): "Old"\n', 'def side(x):\n    """Сторона."""\n'),
+        ('def side(x): "Old"; return x\n', 'def side(x):\n    """Сторона."""\n    return x\n'),
+        ('def side(x): "Old"  # ещё\n', 'def side(x):\n    """Сторона."""  # ещё\n'),
+    ],
+)
+async def test_a_body_beside_its_header_gets_its_own_line_for_a_docstring(
+    start: StartEditor, code: str, expected: str
+) -> None:
+    editor = await start({"match": "Напиши docstring", "text": "Сторона."})
+    uri = editor.open(code)
+    line = next(number for number, text in enumerate(code.splitlines()) if "def " in text or "Wrong" in text)
+    await editor.command("docstring", at(uri, line, 6))
+    assert apply_edit(editor, uri) == expected
+
+
 async def test_tests_make_a_new_file(start: StartEditor) -> None:
     text = "```python\ndef test_area():\n    assert area(2, 3) == 6\n```"
     editor = await start({"match": "тесты pytest", "text": text})

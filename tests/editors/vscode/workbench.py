@@ -194,7 +194,10 @@ class Workbench:
         def find() -> str:
             return next((text for text in self.notices() if re.search(pattern, text)), "")
 
-        return wait_for(find, f"message {pattern!r}", self.notices, patience_s)
+        def seen() -> str:
+            return f"{self.notices()}, status {self.status()!r}, and in the log:\n{self.log()[-2000:]}"
+
+        return wait_for(find, f"message {pattern!r}", seen, patience_s)
 
     def buttons(self) -> list[str]:
         """Titles of the buttons of the messages on screen."""

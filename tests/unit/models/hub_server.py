@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import threading
@@ -24,6 +25,7 @@ class Hub:
     cut_after_bytes: list[int] = field(default_factory=list)
     """For one GET after another: close the connection after so many bytes."""
     pause_after_bytes: int | None = None
+    """From there on a byte a second, until `go_on`."""
     paused: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -65,12 +67,21 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server.hub
         body = hub.served[start:]
         limit = hub.cut_after_bytes.pop(0) if hub.cut_after_bytes else len(body)
-        for at in range(0, min(limit, len(body)), CHUNK_BYTES):
+        with contextlib.suppress(ConnectionError):  # a client that was killed, or has cancelled
+            self._send(body[:limit])
+
+    def _send(self, body: bytes) -> None:
+        hub = self.server.hub
+        at = 0
+        while at < len(body):
+            n_bytes = CHUNK_BYTES
             if hub.pause_after_bytes is not None and at >= hub.pause_after_bytes:
                 hub.paused.set()
-                hub.go_on.wait(60)
-            self.wfile.write(body[at : min(at + CHUNK_BYTES, limit)])
+                if not hub.go_on.wait(1):
+                    n_bytes = 1  # a client to which nothing comes at all gives up, and asks again past the pause
+            self.wfile.write(body[at : at + n_bytes])
             self.wfile.flush()
+            at += n_bytes
 
     def _begin(self) -> int | None:
         hub = self.server.hub

@@ -213,6 +213,8 @@ def report(title: str, pairs: Sequence[Pair]) -> Iterator[str]:
     for kind in sorted({pair.kind for pair in pairs if pair.kind}):
         yield _rate(kind, [pair for pair in pairs if pair.kind == kind])
     yield _rate("all", pairs)
+    either = sum(pair.base["passed"] or pair.tuned["passed"] for pair in pairs)
+    yield f"one of both passes: {either / len(pairs):.1%}"
     yield from _tokens(pairs)
     both = [pair for pair in pairs if pair.base["passed"] and pair.tuned["passed"]]
     if both:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -36,11 +38,11 @@ def test_doing_nothing_passes_no_check(answer: str) -> None:
 
 
 def test_there_are_enough_cases_of_every_kind_and_about_half_is_held_out() -> None:
-    assert len(ALL) >= 430
-    held_out = sum(case.split == "test" for case in ALL)
-    assert held_out >= 215
-    assert 0.4 <= held_out / len(ALL) <= 0.6
-    for split in ("dev", "test"):
+    assert len(ALL) >= 800
+    counted = Counter(case.split for case in ALL)
+    assert min(counted["test"], counted["confirm"]) >= 200
+    assert 0.4 <= counted["dev"] / len(ALL) <= 0.6
+    for split in get_args(cases.Split):
         assert {case.kind for case in ALL if case.split == split} == cases.KINDS
     assert {tag for case in ALL for tag in case.tags} >= {"tabs", "crlf", "async", "decorator", "sql", "regex"}
 

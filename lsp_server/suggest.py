@@ -275,33 +275,21 @@ def other_kind(served: Served, answer: Answer) -> Kind | None:
 
 
 async def variants(served: Served, question: Question, count: int, *, is_warm: bool = False) -> AsyncGenerator[Answer]:
-    """Up to `count` different answers, the greedy one first; fewer where the model has no more to say.
-
-    Where an adapter acts, its base by itself is next: the two fail at different things (docs/adapter.md).
-    """
+    """Up to `count` different answers, the greedy one first; fewer where the model has no more to say."""
     seen: set[str] = set()
-    async for plan in _attempts(served, replace(question, is_automatic=False, time_budget_ms=0), is_warm=is_warm):
-        answer = Answer(plan)
+    plan = await make_plan(served, replace(question, is_automatic=False, time_budget_ms=0), is_warm=is_warm)
+    if plan is None:
+        return
+    for attempt, temperature in enumerate((plan.question.temperature, *_VARIANT_TEMPERATURES)):
+        if len(seen) == count:
+            return
+        asked = replace(plan.question, temperature=temperature, seed=attempt)
+        answer = Answer(replace(plan, question=asked))
         async for _ in answer.stream(served):
             pass
         if answer.text.strip() and answer.text.strip() not in seen:
             seen.add(answer.text.strip())
             yield answer
-        if len(seen) == count:
-            return
-
-
-async def _attempts(served: Served, question: Question, *, is_warm: bool) -> AsyncGenerator[Plan]:
-    """Ways to ask for the same code, the likeliest to be right first."""
-    plan = await make_plan(served, question, is_warm=is_warm)
-    if plan is None:
-        return
-    yield plan
-    bare = await make_plan(served.bare, question, is_warm=is_warm)
-    if bare is not None and (bare.prompt, bare.lora) != (plan.prompt, plan.lora):
-        yield bare
-    for seed, temperature in enumerate(_VARIANT_TEMPERATURES, start=1):
-        yield replace(plan, question=replace(plan.question, temperature=temperature, seed=seed))
 
 
 async def warm_up(served: Served, question: Question) -> None:

@@ -113,20 +113,6 @@ async def test_variants_do_not_repeat(served: Served) -> None:
     ]
 
 
-async def test_the_base_without_its_adapter_gives_the_second_variant(tmp_path: Path, served: Served) -> None:
-    answers = '[[answer]]\nmatch = "fim_prefix"\ntext = "return a + b"\n' + SCRIPT
-    (tmp_path / "two.toml").write_text(answers, encoding="utf-8")
-    model = await serve(choose(Settings(model=f"scripted:{tmp_path / 'two.toml'}")))
-    adapted = replace(model, formats={**model.formats, "code": "qwen-fim"}, bare_formats=model.formats)
-    assert [answer.text async for answer in variants(adapted, question(), 3)] == [
-        "    return a + b",
-        "\n".join(f"    {line}" for line in BODY.split("\n")),
-    ]
-    assert [answer.text async for answer in variants(adapted, question(), 1)] == ["    return a + b"]
-    assert isinstance(model.engine, LocalEngine)
-    await model.engine.stop()
-
-
 async def test_a_warm_up_leaves_the_prompt_in_the_engine(served: Served) -> None:
     await warm_up(served, question())
     plan = await make_plan(served, question(), is_warm=True)

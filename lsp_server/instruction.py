@@ -286,7 +286,10 @@ def _indent_here(source: Source, line: int) -> str:
     text = source.line(above)
     if code_of(text).endswith(":"):
         return _body_indent(source, indent_of(text), line)
-    return indent_of(text) if line - above == 1 else ""
+    if line - above == 1:
+        return indent_of(text)
+    below = next((one for one in map(source.line, range(line + 1, line + 2 + GAP_MANUAL)) if one.strip()), "")
+    return indent_of(below) if width(indent_of(below)) <= width(indent_of(text)) else ""
 
 
 def _from_docstring(source: Source, view: Window, cursor: Place, last: int) -> Instruction | None:

@@ -1,9 +1,9 @@
 """What of a model's answer is put into the file, decided while it streams.
 
 Owns: the order of the steps. Each has its module: `wrapping` (fences, chatter), `placing` (echoes, rewritten
-functions), `indenting`, `ending` (where the code ends), `checking` (no new syntax error). Whole lines only; a line
-that may still be dropped is held back, so every partial is a prefix of the final text, however the stream was cut
-into pieces.
+functions), `joining` (the rest of the cursor's own line), `indenting`, `ending` (where the code ends), `checking` (no
+new syntax error). Whole lines only; a line that may still be dropped is held back, so every partial is a prefix of the
+final text, however the stream was cut into pieces.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from lsp_server.shaping.below import SuffixLine, needed
 from lsp_server.shaping.checking import SyntaxCheck
 from lsp_server.shaping.ending import Ender
 from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
+from lsp_server.shaping.joining import Tail, join_head
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
 from lsp_server.shaping.wrapping import Unwrapper, Verdict, cut_special
-from lsp_server.syntax import Window, indent_of, indent_unit, scopes, window
+from lsp_server.syntax import Window, indent_unit, scopes, window
 
 SUFFIX_LINES = 6
 ABOVE_LINES = 400
 LONG_LINE = 1_000
+MAX_BLANK_LINES = 2
 
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d]\w*")
+_TOLD_ONCE = re.compile(r"import\s|from\s|class\s|(?:async\s+)?def\s+(?!_\()")  # `def _(` may be many, for dispatch
 _STUBS = frozenset({"pass", "..."})
 _STUB_ASKED = re.compile(r"\bpass\b|\.\.\.|заглушк|ничего не дела|\bstub|placeholder|do nothing", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -36,7 +39,9 @@ _UNPRINTABLE = re.compile("[\r\x00\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What is put in place of the insertion's range. `text` has the file's line ends and no last one; '' is no answer.
+    """What is put in place of the insertion's range. `text` has the file's line ends; '' is no answer.
+
+    It ends with a line end only where code stands behind the range.
 
     `stop_reason`: why the code ended there: "end", "dedent", "suffix", "example", "second definition", "repetition",
     "fence", "prose", "broken", "comments", "special", or "stream" where the model's own end was it.
@@ -74,12 +79,17 @@ class Shaper:
         scope = around[0].kind if around else "module"
         is_whole_class = scope == "class" and _is_bare(view, around[0].line, insertion.line, suffix)
         asked = Asked(instruction, is_whole_class=is_whole_class)
-        self._ender = Ender(suffix, names, unbound, asked, scope)
+        told = frozenset[str]() if instruction or insertion.indent else _told(view, insertion.line)
+        self._ender = Ender(suffix, names, unbound, asked, scope, told=told)
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
-        self._scan = Scan()
+        self._scan = Scan(_quote_at(view, insertion.line))
+        self._tail = Tail(insertion, self._scan.quote, is_closed=self._check.is_right) if instruction is None else None
+        self._is_before_code = bool(insertion.tail) and not is_inline
+        self._is_begun = self._is_at_tail = False
+        self._ending = ""
         self._lines: list[str] = []
-        self._n_sure = 0
+        self._n_sure = self._n_blank = 0
         self._reason = ""
         self._buffer = ""
         self.feed(answer_head)
@@ -105,40 +115,63 @@ class Shaper:
 
     def finish(self, *, truncated: bool = False) -> Suggestion:
         """The answer is over. `truncated`: it was cut off, and its last line is not whole."""
+        n_blank = self._n_blank
         if not self._reason and self._buffer and not truncated:
-            self._take(self._buffer)
+            self._take(self._buffer, is_last=True)
+        if not self._reason and self._insertion.tail and not self._buffer.strip() and not truncated:
+            self._ending = "\n" * (1 + min(n_blank, MAX_BLANK_LINES)) + self._buffer
         if not self._reason:
             self._flush()
         self._end_entry()
         n_lines = len(self._lines)
         while n_lines > self._n_sure and not self._is_good(n_lines):
             n_lines -= 1
-        return Suggestion(self._text(n_lines), self._reason or "stream", n_lines)
+        text = self._text(n_lines)
+        ending = self._ending_of(n_lines) if text and self._insertion.tail else ""
+        whole = text + (ending or "").replace("\n", self._source.newline)
+        return Suggestion(whole, self._reason or "stream", n_lines)
+
+    def _ending_of(self, n_lines: int) -> str | None:
+        """What stands between the first lines and the rest of the cursor's line; None where the file gets worse.
+
+        Before a statement of its own the answer may be a part of that, or lines above it.
+        """
+        text = "\n".join(self._lines[:n_lines])
+        endings = [self._ending if n_lines == len(self._lines) else ""]
+        if self._is_before_code:
+            is_in_word = text[-1:].isalnum() and self._insertion.tail[0].isalnum()
+            endings = [one for one in (*endings, "") if one or not is_in_word] + ["\n" + self._insertion.indent]
+        return next((one for one in endings if self._check.adds_no_error([text + one])), None)
 
     def _end_entry(self) -> None:
         """Put the comma behind a last entry that has entries of the file below it, where the answer closed its list."""
         lines = self._lines
-        if len(lines) > self._n_sure and not self._check.adds_no_error(lines):
+        if len(lines) > self._n_sure and not self._insertion.tail and not self._check.adds_no_error(lines):
             ended = [*lines[:-1], lines[-1] + ","]
             self._lines = ended if self._check.adds_no_error(ended) else lines
 
     def _suffix(self) -> list[SuffixLine]:
         target = columns(self._insertion.indent, self._tab)
-        found: list[SuffixLine] = []
+        tail = self._insertion.tail if not self._insertion.line_head.strip() else ""
+        found = [SuffixLine(0, tail.strip())] if tail.strip() else []
         for number in range(self._insertion.line + 1, self._insertion.line + 1 + SUFFIX_LINES * 4):
             text = self._source.line(number)
             if text.strip() and text.strip() not in ("pass", "..."):
                 found.append(SuffixLine(columns(text, self._tab) - target, text.strip()))
         return found[:SUFFIX_LINES]
 
-    def _take(self, raw: str) -> None:
+    def _take(self, raw: str, *, is_last: bool = False) -> None:
+        self._n_blank = 0 if raw.strip() else self._n_blank + 1
         line, is_cut = cut_special(_UNPRINTABLE.sub("", raw), self._scan)
         line = self._joined(line)
         verdict = self._unwrapper.take(line, self._scan)
         if verdict is Verdict.CODE:
-            before, self._scan = self._scan, self._scan.after(line)
-            for piece in self._placer.take(line, before, self._scan):
-                self._keep(self._indenter.take(*piece))
+            line = self._up_to_tail(line, is_last=is_last)
+            if line or not self._is_at_tail:
+                self._put(line)
+            if self._is_at_tail and not self._reason:
+                self._flush()
+                self._reason = "suffix"
         elif verdict is Verdict.STOP:
             self._flush()
             self._reason = self._reason or self._unwrapper.reason
@@ -146,16 +179,25 @@ class Shaper:
             self._flush()
             self._reason = "special"
 
+    def _put(self, line: str) -> None:
+        before, self._scan = self._scan, self._scan.after(line)
+        for piece in self._placer.take(line, before, self._scan):
+            self._keep(self._indenter.take(*piece))
+
     def _joined(self, line: str) -> str:
         """Inside a line: the answer's first line with what stands before the cursor, written once."""
         head = self._insertion.line_head
-        if self._lines or not head.strip() or not line.strip() or line.lstrip().startswith("```"):
+        if self._is_begun or not head.strip() or not line.strip() or line.lstrip().startswith("```"):
             return line
-        if line.startswith(head):
+        return join_head(head, line)
+
+    def _up_to_tail(self, line: str, *, is_last: bool) -> str:
+        self._is_begun = True
+        if self._tail is None:
             return line
-        if line.strip().startswith(head.strip()):
-            return indent_of(head) + line.strip()
-        return head + line
+        cut = self._tail.take(line, is_last=is_last)
+        self._is_at_tail, self._ending = cut.is_over, cut.ending
+        return cut.line
 
     def _keep(self, lines: list[Line]) -> None:
         for line in lines:
@@ -188,7 +230,7 @@ class Shaper:
         lines = self._lines[:n_lines]
         if not lines or not lines[-1].strip() or lines[-1].lstrip().startswith("#"):
             return False
-        return not self._is_stub(lines) and self._check.adds_no_error(lines)
+        return not self._is_stub(lines) and self._ending_of(n_lines) is not None
 
     def _is_stub(self, lines: list[str]) -> bool:
         """Whether the lines only hold the place of code: no answer to somebody who asked for it."""
@@ -196,9 +238,12 @@ class Shaper:
         return not self._may_be_stub and all(line in _STUBS for line in code)
 
     def _text(self, n_lines: int) -> str:
-        if not n_lines or not self._lines[0].startswith(self._insertion.line_head):
+        head, lines = self._insertion.line_head, self._lines[:n_lines]
+        if n_lines > 1 and lines[0] == head.rstrip():  # the code begins on the next line
+            lines[0] = head
+        if not n_lines or not lines[0].startswith(head):
             return ""
-        text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(self._lines[:n_lines])
+        text = self._insertion.opening.replace("\r\n", "\n") + "\n".join(lines)
         return text.replace("\n", self._source.newline)
 
 
@@ -206,6 +251,22 @@ def _is_bare(view: Window, header: int, end: int, suffix: list[SuffixLine]) -> b
     """Whether nothing but docstring and comments stands in a class, from its header to the place and below it."""
     lines = (view.line(number).strip() for number in range(header + 1, end) if not view.is_in_string(number))
     return all(not line or line[0] in "#\"'" for line in lines) and not (suffix and suffix[0].depth >= 0)
+
+
+def _told(view: Window, end: int) -> frozenset[str]:
+    """The imports and definitions that stand at the left margin above a line: a model that repeats one has no more."""
+    lines = (view.line(number).rstrip() for number in range(view.first_line, end) if not view.is_in_string(number))
+    return frozenset(line for line in lines if _TOLD_ONCE.match(line))
+
+
+def _quote_at(view: Window, line: int) -> str:
+    """The quotes of the string that a line begins in; '' in code."""
+    if not view.is_in_string(line):
+        return ""
+    scan = Scan().after(view.opening.strip())
+    for number in range(view.first_line, line):
+        scan = scan.after(view.line(number))
+    return scan.quote
 
 
 def _names(view: Window, end: int) -> frozenset[str]:

@@ -24,6 +24,8 @@ class SyntaxCheck:
     broken, the top-level block around the place (at the left margin a suggestion is such a block, or goes on with the
     one above: `except` after `try`). Where that is broken too, the suggestion must be right by itself and the parser
     that survives errors must count no more of them.
+
+    `is_right`: whether the lines compile with a placeholder.
     """
 
     def __init__(self, source: Source, insertion: Insertion) -> None:
@@ -35,17 +37,18 @@ class SyntaxCheck:
         self._indent = insertion.indent
         self._is_inline = bool(insertion.line_head.strip() or insertion.tail.strip())
         # Between brackets no statement may stand: there the lines that were right with nothing must stay right.
-        placeholders = (insertion.line_head,) if self._is_inline else (insertion.indent + "pass", "")
+        head = insertion.line_head
+        placeholders = (head, head + "x") if self._is_inline else (insertion.indent + "pass", "")
         around = scopes(view, insertion.line, insertion.indent)
         block = above[around[-1].line - view.first_line if around else _block_begin(above) :]
         end = next((number for number, line in enumerate(below) if line[:1].strip()), len(below))
         is_inside = bool(around or insertion.indent)
         own = (block, below[:end]) if is_inside else ([], [])
         self._continued = [] if is_inside else block
-        self._is_right = False
+        self.is_right = False
         for self._above, self._below in ((above, below), own):
-            self._is_right = not view.opening and any(compiles(self._file(text)) for text in placeholders)
-            if self._is_right:
+            self.is_right = not view.opening and any(compiles(self._file(text)) for text in placeholders)
+            if self.is_right:
                 return
         self._above, self._below = above, below
         self._n_errors = count_errors(self._file(placeholders[0]))
@@ -53,7 +56,7 @@ class SyntaxCheck:
     def adds_no_error(self, lines: Sequence[str]) -> bool:
         """Whether the lines, put at the place, leave the file no worse."""
         text = "\n".join(lines)
-        if self._is_right:
+        if self.is_right:
             return compiles(self._file(text)) or self._goes_on_with_block(text)
         if not self._is_inline and not _CONTINUES_ABOVE.match(text):
             block = ("if 1:\n" if self._indent else "") + text

@@ -32,12 +32,16 @@ _EXAMPLE_AFTER_DEFINITION = re.compile(
     r"example|usage|test|sample|demo|output|explanation|expected|driver|main program|call the)",
     re.IGNORECASE,
 )
+_IDLE_TWICE = re.compile(r"(?:(\w+) = (?!await\b|yield\b|.*\b\1\b)[^()]*[^()\\\[{,]|(?:import|from)\s.*[\w*]|\w+)$")
 _NAME = re.compile(r"[^\W\d]\w*")
 _CALL = re.compile(r"(?:await\s+|(?:async\s+)?with\s+)?(\w+)\s*\(")
 
 
 class Ender:
-    """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did."""
+    """Takes the file's lines, tells which are kept. `reason` says why the code ended, once it did.
+
+    `told`: statements of the file that the code need not say again; one of them shows that the model repeats the file.
+    """
 
     def __init__(
         self,
@@ -46,7 +50,10 @@ class Ender:
         needed: AbstractSet[str],
         asked: Asked,
         scope: str,
+        *,
+        told: AbstractSet[str] = frozenset(),
     ) -> None:
+        self._told = told
         self._needed = needed
         self._suffix = suffix
         self._asked = asked
@@ -177,6 +184,8 @@ class Ender:
     def _why_not(self, line: Line) -> str:
         if not line.is_free:
             return "repetition" if self._is_repetition(line, REPEAT_TIMES_IN_DATA) else ""
+        if line.depth == 0 and self._seen and line.stripped in self._told:
+            return "repetition"
         reason = self._why_not_at_base(line.stripped) if line.depth == 0 else ""
         return reason or ("repetition" if self._is_repetition(line, REPEAT_TIMES) else "")
 
@@ -275,6 +284,8 @@ class Ender:
     def _is_repetition(self, line: Line, times: int) -> bool:
         """Whether a line begins the n-th copy in a row of a block of lines."""
         seen = [*self._seen, line.stripped]
+        if self._is_idle_twice(line):
+            return True
         for size in range(1, REPEAT_LINES + 1):
             block = seen[-size - 1 : -1]
             if seen[-1] != (block[0] if block else None) or len("".join(block)) < (5 if size == 1 else 16):
@@ -283,6 +294,13 @@ class Ender:
             if seen[:-1][-len(needed) :] == needed:
                 return True
         return False
+
+    def _is_idle_twice(self, line: Line) -> bool:
+        """Whether a line is the statement right above it again, and does nothing the second time."""
+        above = self._statement
+        if above is None or not line.is_free or (above.depth, above.stripped) != (line.depth, line.stripped):
+            return False
+        return self._seen[-1] == above.stripped and _IDLE_TWICE.match(line.stripped) is not None
 
     def _keep(self, line: Line) -> list[Line]:
         has_comment = any(one.is_free and one.stripped.startswith("#") for one in self._pending)

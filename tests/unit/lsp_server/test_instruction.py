@@ -158,6 +158,9 @@ def test_cursor_on_the_comment_keeps_it() -> None:
         ("if a:\n  ‸x", Insertion(1, 2, "  ", "  ", "x")),
         ("if a:\n  b()\n‸", Insertion(2, 0, "  ", "  ")),
         ("if a:\n  b()\n\n‸", Insertion(3, 0, "", "")),
+        ("if a:\n  b()\n\n‸\n  c()\n", Insertion(3, 0, "  ", "  ")),
+        ("class A:\n    def f(self):\n        b()\n\n‸\n\n    def g(self): ...\n", Insertion(4, 0, "    ", "    ")),
+        ("a = 1\n\n‸\n    b\n", Insertion(2, 0, "", "")),
     ],
 )
 def test_place_for_ordinary_completion(text: str, expected: Insertion) -> None:

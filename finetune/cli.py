@@ -25,6 +25,8 @@ from finetune.dropped import sentences
 from finetune.errors import FinetuneError
 from finetune.messages import (
     ADAPTER_UNREADABLE,
+    COMPARE_TWO,
+    EXTRA_MISSING,
     NO_BASE_FOR_ADAPTER,
     STAGE_UNKNOWN,
     SUMMARY_DONE,
@@ -34,7 +36,7 @@ from finetune.messages import (
 from finetune.recipe import Recipe
 from finetune.recipe_file import known_recipes, load
 from finetune.stage import Run
-from models.console import survive_any_console
+from models.console import guarded, survive_any_console
 from models.errors import ModelError
 
 DEFAULT_RECIPE = "qwen2.5-coder-0.5b-cpu"
@@ -44,12 +46,19 @@ _WORDS = ("plan", "inspect", "compare", "adapter")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0, or 1 after one sentence about what is wrong."""
     survive_any_console()
+    return guarded(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     _settle_environment()
     try:
         return _do(options)
     except ModelError as error:
         print(error, file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(EXTRA_MISSING(name=error.name), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -64,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--recipe", default=DEFAULT_RECIPE, help=f"a YAML file, or {', '.join(known_recipes())}")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept (default: runs)")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe"
+    )
     parser.add_argument(
         "--allow-noncommercial",
         dest="overrides",
@@ -94,7 +105,9 @@ def _settle_environment() -> None:
 
 def _do(options: argparse.Namespace) -> int:
     words: list[str] = options.words
-    if words[:1] == ["compare"] and len(words) == 3:
+    if words[:1] == ["compare"]:
+        if len(words) != 3:
+            raise FinetuneError("compare-two", COMPARE_TWO)
         from finetune.compare import compare  # noqa: PLC0415
 
         print(compare(*(_run_folder(options.runs, word) for word in words[1:])))

@@ -37,6 +37,14 @@ BAD_OVERRIDE = Message(
 STAGE_UNKNOWN = Message(
     ru="Этапа «{name}» нет; выберите из: {known}.", en='There is no stage "{name}"; choose from: {known}.'
 )
+COMPARE_TWO = Message(
+    ru="Сравниваются два прогона: python -m finetune compare ПРОГОН ПРОГОН; назовите оба, имена смотрите в папке runs.",
+    en="Two runs are compared: python -m finetune compare RUN RUN; name both, they are folders in runs.",
+)
+RUN_UNWRITABLE = Message(
+    ru="В папку {path} нельзя записать ({reason}); проверьте права или задайте другую через --runs.",
+    en="The folder {path} cannot be written ({reason}); check the permissions, or give another with --runs.",
+)
 RUN_BUSY = Message(
     ru="Папкой {path} уже занят другой процесс; дождитесь его или задайте другую через --runs.",
     en="Another process works in {path}; wait for it, or give another folder with --runs.",

@@ -14,6 +14,7 @@ from finetune.recipe import Recipe
 from models.prompt import FORMATS, chat_template_of
 
 _LEADERBOARD = frozenset({"arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2", "winogrande", "gsm8k"})
+_TINY = ("tiny:mistral", "tiny:qwen2")
 _PERPLEXITY = ("own", "code", "code_alpaca", "code_alpaca_no_python", "wikitext")
 
 
@@ -72,10 +73,16 @@ def check_values(recipe: Recipe) -> list[str]:
     data, lora, train = recipe.data, recipe.lora, recipe.train
     checks: list[tuple[str, object, str, Callable[[Any], bool]]] = [
         ("name", recipe.name, "[a-z0-9._-]+", lambda v: bool(v) and all(c.isalnum() or c in "._-" for c in v)),
+        # A run's folder is named so: `..` would be the folder of all runs' own.
+        ("name", recipe.name, "[a-z0-9._-]+, not ..", lambda v: not v or bool(v.strip("."))),
+        ("model.base", recipe.model.base, "gguf:… | tiny:mistral | tiny:qwen2 | …",
+         lambda v: bool(v.strip()) and (not v.startswith("tiny:") or v in _TINY)),
         ("model.prompt_format", recipe.model.prompt_format, " | ".join(FORMATS), lambda v: v in FORMATS),
         ("model.docstring_format", recipe.model.docstring_format, " | ".join(FORMATS), lambda v: not v or v in FORMATS),
         ("model.chat_format", recipe.model.chat_format, "chatml | zephyr", lambda v: chat_template_of(v) == v),
         ("data.sources", data.sources, "≥ 1", bool),
+        ("data.sources.limit", [one.limit for one in data.sources], "≥ 1",
+         lambda v: all(limit is None or limit >= 1 for limit in v)),
         ("data.replay_fraction", data.replay_fraction, "0 … 0.9", lambda v: 0 <= v <= 0.9),
         ("data.replay", data.replay, "with replay_fraction > 0", lambda v: (v is not None) or not data.replay_fraction),
         ("data.validation_rows", data.validation_rows, "≥ 1", lambda v: v >= 1),

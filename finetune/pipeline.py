@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from finetune import outside
 from finetune.errors import FinetuneError
-from finetune.messages import RUN_BUSY, STAGE_NOT_DONE, STAGE_UNKNOWN
+from finetune.messages import RUN_BUSY, RUN_UNWRITABLE, STAGE_NOT_DONE, STAGE_UNKNOWN
 from finetune.recipe import Recipe
 from finetune.recipe_file import to_yaml
 from finetune.stage import Run, Stage, execute, is_current, read_manifest, write_json
@@ -79,12 +79,12 @@ def perform(
     in training alone.
 
     Raises:
-        FinetuneError: from a stage, or `run-busy`, `stage-not-done`, `stage-unknown`.
+        FinetuneError: from a stage, or `run-busy`, `run-unwritable`, `stage-not-done`, `stage-unknown`.
     """
     wanted = _with_needs(names or NAMES)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return _perform_launched(run, wanted, fresh=fresh)
-    run.root.mkdir(parents=True, exist_ok=True)
+    _prepare(run)
     lock = FileLock(run.root / ".lock", timeout=0)
     try:
         with lock:
@@ -94,6 +94,14 @@ def perform(
             return outcomes
     except Timeout:
         raise FinetuneError("run-busy", RUN_BUSY, path=run.root) from None
+
+
+def _prepare(run: Run) -> None:
+    try:
+        run.root.mkdir(parents=True, exist_ok=True)
+        (run.root / ".lock").touch()
+    except OSError as error:
+        raise FinetuneError("run-unwritable", RUN_UNWRITABLE, path=run.root, reason=error.strerror) from error
 
 
 def write_final_hashes(run: Run) -> Path:

@@ -40,10 +40,19 @@ def load(name: str, overrides: Sequence[str] = ()) -> list[Recipe]:
         FinetuneError: `recipe-missing`, `recipe-unreadable`, `recipe-invalid` (every mistake in one message),
             `bad-override`.
     """
+    return _loaded(name, overrides, ())
+
+
+def _loaded(name: str, overrides: Sequence[str], inside: tuple[Path, ...]) -> list[Recipe]:
+    """`inside`: the files of several recipes that led here."""
     path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
     tree = _read(path, name)
     if set(tree) == {"all_of"} and isinstance(tree["all_of"], list):
-        return [recipe for part in tree["all_of"] for recipe in load(str(part), overrides)]
+        parts, here = tree["all_of"], path.resolve()
+        if not parts or here in inside:
+            led = " → ".join(one.name for one in (*inside, here)) if parts else "[]"
+            raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"all_of: {led}")
+        return [recipe for part in parts for recipe in _loaded(str(part), overrides, (*inside, here))]
     if "extends" in tree:
         tree = _extended(tree, (path.resolve(),))
     for text in overrides:

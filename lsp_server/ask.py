@@ -108,6 +108,11 @@ def _source(wish: Wish, lines: list[str]) -> Source:
     return Source((wish.file or Path("ask.py")).absolute().as_uri(), tuple(lines))
 
 
+def _reason(error: Exception) -> object:
+    """Why a file cannot be read, without its path once more."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else error
+
+
 def _lines(path: Path | None) -> list[str]:
     if path is None:
         return []
@@ -116,4 +121,4 @@ def _lines(path: Path | None) -> list[str]:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
         return split_lines(text.decode(encoding))
     except (OSError, SyntaxError, LookupError, UnicodeDecodeError) as error:  # or an encoding that there is not
-        raise KodopisError("file_unreadable", messages.FILE_UNREADABLE, path=path, reason=error) from error
+        raise KodopisError("file_unreadable", messages.FILE_UNREADABLE, path=path, reason=_reason(error)) from error

@@ -82,7 +82,7 @@ def choose(settings: Settings, home: Path | None = None) -> Choice:
     """Settle which model is meant. Reads the catalog and looks for files; starts nothing.
 
     Raises:
-        ModelError: an unknown model, or a catalog that cannot be read.
+        ModelError: an unknown model, a file of the user's own that is gone, or a catalog that cannot be read.
     """
     if settings.endpoint:
         known = Catalog.load(home=home).get(settings.model)
@@ -95,6 +95,8 @@ def choose(settings: Settings, home: Path | None = None) -> Choice:
     catalog, store = Catalog.load(home=home), Store(home)
     entry = catalog.resolve(settings.model)
     is_here = store.is_installed(entry)
+    if not is_here and entry.is_local:
+        store.require(entry)  # a file of the user's own that is gone cannot be downloaded
     path = store.path(entry)
     bare = Choice(
         settings=settings,

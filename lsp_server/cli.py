@@ -15,24 +15,28 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from lsp_server import messages
 from lsp_server.errors import KodopisError
-from models.console import Parser, print_json, survive_any_console
+from models.console import Parser, guarded, print_json, survive_any_console
 from models.errors import ModelError
 from models.messages import Message
 
 Run = Callable[[argparse.Namespace], int]
 
-_WRONG_COMMAND_LINE = "bad_endpoint"
+_WRONG_COMMAND_LINE = ("bad_endpoint", "bad_max_tokens")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
     survive_any_console()
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+    return guarded(lambda: _main(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _main(arguments: list[str]) -> int:
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments.insert(0, "serve")
     options = _parser(arguments).parse_args(arguments)
     run: Run = options.run
@@ -43,13 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print_json({"error": {"code": error.code, "message": str(error)}})
         else:
             print(error, file=sys.stderr)
-        return 2 if error.code == _WRONG_COMMAND_LINE else 1
-    except KeyboardInterrupt:
-        return 1
+        return 2 if error.code in _WRONG_COMMAND_LINE else 1
 
 
 def _parser(arguments: Sequence[str]) -> Parser:
     parser = Parser(prog="kodopis", description=messages.HELP_KODOPIS(), epilog=messages.HELP_EXIT_CODES())
+    parser.options.add_argument("--version", action="version", version=version("kodopis"), help=messages.HELP_VERSION())
     commands = parser.add_commands()
 
     def command(name: str, help_text: Message, run: Run) -> Parser:
@@ -67,7 +70,10 @@ def _parser(arguments: Sequence[str]) -> Parser:
     ):
         command(name, help_text, run).options.add_argument("--json", action="store_true", help=messages.HELP_AS_JSON())
     under_models = commands.add_parser(
-        "models", help=messages.HELP_MODELS_COMMAND(), description=messages.HELP_MODELS_COMMAND()
+        "models",
+        help=messages.HELP_MODELS_COMMAND(),
+        description=messages.HELP_MODELS_COMMAND(),
+        epilog=messages.HELP_EXIT_CODES(),
     )
     if arguments[0] == "models":
         from models.cli import add_commands  # noqa: PLC0415 - reads the catalog's modules
@@ -113,7 +119,10 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _log_to(path: Path | None, *, is_verbose: bool) -> None:
     handler: logging.Handler
-    handler = logging.StreamHandler(sys.stderr) if path is None else logging.FileHandler(path, encoding="utf-8")
+    try:
+        handler = logging.StreamHandler(sys.stderr) if path is None else logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise KodopisError("log_unwritable", messages.LOG_UNWRITABLE, path=path, reason=error.strerror) from error
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=logging.DEBUG if is_verbose else logging.WARNING, handlers=[handler], format=form)
 
@@ -133,11 +142,20 @@ def _tcp_address(address: str) -> tuple[str, int]:
 
 def _ask(options: argparse.Namespace) -> int:
     from lsp_server.ask import Wish, ask  # noqa: PLC0415 - brings the engine's client and tree-sitter
-    from lsp_server.settings import Settings, is_url  # noqa: PLC0415
+    from lsp_server.settings import Rule, Settings, is_url, setting_fields  # noqa: PLC0415
 
     if options.endpoint and not is_url(options.endpoint):
-        raise KodopisError(_WRONG_COMMAND_LINE, messages.ENDPOINT_ADDRESS, address=options.endpoint)
-    settings = Settings(model=options.model, endpoint=options.endpoint, max_tokens=max(1, options.max_tokens))
+        raise KodopisError("bad_endpoint", messages.ENDPOINT_ADDRESS, address=options.endpoint)
+    limits: Rule = setting_fields()["maxTokens"].metadata["rule"]
+    if not limits.accepts(options.max_tokens):
+        raise KodopisError(
+            "bad_max_tokens",
+            messages.MAX_TOKENS,
+            value=options.max_tokens,
+            minimum=limits.minimum,
+            maximum=limits.maximum,
+        )
+    settings = Settings(model=options.model, endpoint=options.endpoint, max_tokens=options.max_tokens)
     told = asyncio.run(ask(Wish(options.instruction, options.file, options.line), settings))
     if options.json:
         print_json(told.to_json())

@@ -15,6 +15,7 @@ from typing import cast
 from lsp_server import messages
 from lsp_server.choice import Choice, choose, serve
 from lsp_server.engine.base import Chunk, CompletionRequest, Timings
+from lsp_server.engine.spec import state_dir
 from lsp_server.errors import EngineError
 from lsp_server.settings import Settings
 from models.home import data_home
@@ -117,9 +118,16 @@ async def examine() -> Findings:
     try:
         timings = await _measure(choice)
     except EngineError as error:
-        return replace(found, trouble=str(error))
+        return replace(found, trouble=_told(error))
     prefill = timings.prompt_tokens / timings.prompt_ms * 1000 if timings.prompt_ms else 0.0
     return replace(found, prefill_tokens_per_s=prefill, decode_tokens_per_s=timings.tokens_per_s)
+
+
+def _told(error: EngineError) -> str:
+    """What an engine's error says; not that this command will say more, where it would."""
+    if error.code == "engine_start_failed":
+        return messages.DOCTOR_NEXT_LOG(log=state_dir(), detail=error.fields["detail"])
+    return str(error)
 
 
 def _look(choice: Choice) -> Findings:

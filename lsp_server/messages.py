@@ -261,6 +261,7 @@ HELP_EXIT_CODES = Message(
     ru="Коды выхода: 0 сделано, 1 не получилось, 2 неверная командная строка.",
     en="Exit codes: 0 done, 1 failed, 2 wrong command line.",
 )
+HELP_VERSION = Message(ru="показать версию", en="show the version")
 HELP_SERVE = Message(
     ru="языковой сервер для редактора (команда по умолчанию)", en="language server for an editor (the default)"
 )
@@ -298,6 +299,14 @@ ENDPOINT_ADDRESS = Message(
     ru="--endpoint ждёт адрес вида http://127.0.0.1:8080, а не {address}; исправьте адрес.",
     en="--endpoint wants an address such as http://127.0.0.1:8080, not {address}; correct it.",
 )
+MAX_TOKENS = Message(
+    ru="--max-tokens ждёт число от {minimum} до {maximum}, а не {value}; исправьте его.",
+    en="--max-tokens wants a number from {minimum} to {maximum}, not {value}; correct it.",
+)
+LOG_UNWRITABLE = Message(
+    ru="Журнал {path} не открывается ({reason}); укажите в --log файл в папке, которая есть.",
+    en="The log {path} cannot be opened ({reason}); give --log a file in a folder that exists.",
+)
 TCP_TAKEN = Message(
     ru="Адрес {address} занят или недоступен ({reason}); выберите другой порт.",
     en="The address {address} is taken or out of reach ({reason}); choose another port.",
@@ -319,7 +328,7 @@ STATUS_LINE = Message(
 )
 STOPPED = Message(ru="Остановлено движков: {count}.", en="Engines stopped: {count}.")
 DOCTOR_PYTHON = Message(ru="Python {version} на {platform}", en="Python {version} on {platform}")
-DOCTOR_MACHINE = Message(ru="Машина: {cores} ядер, {memory} ГБ памяти", en="Machine: {cores} cores, {memory} GB memory")
+DOCTOR_MACHINE = Message(ru="Машина: ядер {cores}, памяти {memory} ГБ", en="Machine: {cores} cores, {memory} GB memory")
 DOCTOR_KODOPIS = Message(ru="Кодопись {version}, данные в {home}", en="Kodopis {version}, data in {home}")
 DOCTOR_ENGINE = Message(ru="Движок: llama-cpp-python {version}", en="Engine: llama-cpp-python {version}")
 DOCTOR_ENGINE_NONE = Message(ru="Движок: не установлен", en="Engine: not installed")
@@ -346,6 +355,10 @@ DOCTOR_NEXT_MODEL = Message(ru="Дальше: kodopis models get {id}", en="Next
 DOCTOR_NEXT_SLOW = Message(
     ru="Дальше: машина медленная, выберите модель поменьше: kodopis models list",
     en="Next: the machine is slow, choose a smaller model: kodopis models list",
+)
+DOCTOR_NEXT_LOG = Message(
+    ru="Дальше: посмотрите журнал движка в {log}: он не запустился ({detail}).",
+    en="Next: look at the engine's log in {log}: it did not start ({detail}).",
 )
 DOCTOR_NEXT_NONE = Message(
     ru="Всё готово: откройте файл .py в редакторе и напишите комментарий.",

@@ -16,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from models.entry import AdapterEntry, HubSource, ModelEntry, ModelFile, PypiParts
 from models.errors import ModelError
+from models.files import expanded
 from models.messages import (
     CATALOG_INVALID,
     CATALOG_UNREADABLE,
@@ -25,6 +26,7 @@ from models.messages import (
     FIELD_MISSING,
     FIELD_UNKNOWN,
     FIELD_WRONG,
+    FILES_EMPTY,
     Message,
 )
 from models.prompt import FORMATS, Kind
@@ -60,12 +62,19 @@ def _converter(folder: Path) -> Converter:
     for simple in (str, int, bool):
         converter.register_structure_hook(simple, _exactly)
     converter.register_structure_hook(float, lambda value, _: float(_one_of(value, (int, float), "float")))
-    converter.register_structure_hook(Path, lambda value, _: folder / Path(_exactly(value, str)).expanduser())
+    converter.register_structure_hook(Path, lambda value, _: folder / expanded(Path(_exactly(value, str))))
     adapter_hook = make_dict_structure_fn(
-        AdapterEntry, converter, _cattrs_forbid_extra_keys=True, prompt=override(struct_hook=_prompt_table)
+        AdapterEntry,
+        converter,
+        _cattrs_forbid_extra_keys=True,
+        prompt=override(struct_hook=_prompt_table),
+        sha256=override(struct_hook=_sha256),
     )
     converter.register_structure_hook(AdapterEntry, adapter_hook)
-    for plain in (HubSource, PypiParts, ModelFile, Message):
+    sha256 = override(struct_hook=_sha256)
+    file_hook = make_dict_structure_fn(ModelFile, converter, _cattrs_forbid_extra_keys=True, sha256=sha256)
+    converter.register_structure_hook(ModelFile, file_hook)
+    for plain in (HubSource, PypiParts, Message):
         hook = make_dict_structure_fn(plain, converter, _cattrs_forbid_extra_keys=True)
         converter.register_structure_hook(plain, hook)
     model_hook = make_dict_structure_fn(
@@ -73,6 +82,7 @@ def _converter(folder: Path) -> Converter:
         converter,
         _cattrs_forbid_extra_keys=True,
         prompt=override(struct_hook=_prompt_table),
+        files=override(struct_hook=lambda value, kind: _not_empty(converter.structure(value, kind))),
         adapter=override(omit=True),  # it follows from the adapters' `base` and `is_default`
     )
     converter.register_structure_hook(ModelEntry, model_hook)
@@ -88,6 +98,17 @@ def _one_of(value: Any, expected: tuple[type[Any], ...], name: str) -> Any:
     if type(value) not in expected:
         raise ValueError(FIELD_EXPECTED(expected=name, value=value))
     return value
+
+
+def _sha256(value: Any, _: Any) -> str | None:
+    # Windows' Get-FileHash prints capitals.
+    return str(_exactly(value, str)).lower()
+
+
+def _not_empty(files: tuple[ModelFile, ...]) -> tuple[ModelFile, ...]:
+    if not files:
+        raise ValueError(FILES_EMPTY())
+    return files
 
 
 def _prompt_table(value: Any, _: Any) -> Mapping[Kind, str]:

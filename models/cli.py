@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from models.catalog import Catalog
-from models.console import Parser, print_json, survive_any_console
+from models.console import Parser, guarded, print_json, survive_any_console
 from models.entry import ModelEntry
 from models.errors import ModelError
 from models.messages import (
@@ -36,13 +35,14 @@ from models.messages import (
     HELP_PATH,
     HELP_PROGRESS,
     HELP_REMOVE,
+    HELP_REMOVED_MODEL,
     HELP_VERIFY,
     LIST_AUTO,
     LIST_INSTALLED,
     MEGABYTES,
-    NOT_INSTALLED,
     NOTHING_REMOVED,
     REMOVED,
+    UNKNOWN_MODEL,
     VERIFIED,
     Message,
 )
@@ -52,6 +52,10 @@ from models.store import Store
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of `python -m models`; give its exit code."""
     survive_any_console()
+    return guarded(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = Parser(prog="python -m models", description=HELP_MODELS(), epilog=HELP_EXIT_CODES())
     add_commands(parser)
     args = parser.parse_args(argv)
@@ -82,7 +86,7 @@ def add_commands(parser: Parser) -> None:
     add.options.add_argument("--base", default="", help=HELP_ADD_BASE())
     add.options.add_argument("--json", action="store_true", help=HELP_JSON())
     remove = command("remove", HELP_REMOVE, _remove)
-    remove.arguments.add_argument("model", help=HELP_MODEL())
+    remove.arguments.add_argument("model", help=HELP_REMOVED_MODEL())
     remove.options.add_argument("--json", action="store_true", help=HELP_JSON())
 
 
@@ -90,9 +94,8 @@ def _reporting_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[arg
     def reporting(args: argparse.Namespace) -> int:
         try:
             return run(args)
-        except BrokenPipeError:  # `kodopis models list | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+        except BrokenPipeError:  # nobody reads any more: for `guarded`
+            raise
         except (ModelError, OSError) as error:
             told = error if isinstance(error, ModelError) else _as_model_error(error)
             if getattr(args, "json", False):
@@ -160,8 +163,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _path(args: argparse.Namespace) -> int:
     entry, store = Catalog.load().resolve(args.model), Store()
-    if not store.is_installed(entry):
-        raise ModelError("not-installed", NOT_INSTALLED, model=entry.title, id=entry.id)
+    store.require(entry)
     if args.json:
         print_json({"id": entry.id, "path": str(store.path(entry))})
     else:
@@ -183,11 +185,26 @@ def _add(args: argparse.Namespace) -> int:
 def _remove(args: argparse.Namespace) -> int:
     from models.own import forget  # noqa: PLC0415 - brings tomlkit
 
-    store = Store()
-    # An entry of the user's own goes first: it may stand before one of ours with the same id.
-    removed = forget(args.model, store) or store.remove(Catalog.load().resolve(args.model))
+    store, removed_id = Store(), args.model
+    if not removed_id.strip():  # an empty variable of a script: not what `auto` means
+        raise ModelError("unknown-model", UNKNOWN_MODEL, name="", known=", ".join(e.id for e in Catalog.load().entries))
+    # What was downloaded goes before the entry that says where it lies. Else an entry of the user's own goes first: it
+    # may stand before one of ours with the same id.
+    removed = _remove_download(removed_id, store) or forget(removed_id, store)
+    if not removed:
+        entry = Catalog.load().resolve(removed_id)
+        removed, removed_id = store.remove(entry), entry.id
     if args.json:
-        print_json({"id": args.model, "removed": removed})
+        print_json({"id": removed_id, "removed": removed})
     else:
-        print((REMOVED if removed else NOTHING_REMOVED)(id=args.model))
+        print((REMOVED if removed else NOTHING_REMOVED)(id=removed_id))
     return 0 if removed else 1
+
+
+def _remove_download(model_id: str, store: Store) -> bool:
+    """Delete what was downloaded for an entry; False where it is no such entry, or the catalog has mistakes."""
+    try:
+        entry = Catalog.load().get(model_id)
+    except ModelError:  # an entry can be forgotten for what is wrong with it
+        return False
+    return entry is not None and not entry.is_local and store.remove(entry)

@@ -7,6 +7,7 @@ https://github.com/huggingface/huggingface_hub/pull/4228 the library's own start
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import httpx
 
 from models.entry import HubSource
 from models.errors import ModelError
-from models.messages import FETCH_CANCELLED, HUB_OFFLINE, HUB_UNREACHABLE, SOURCE_BROKE_OFF
+from models.messages import FETCH_CANCELLED, HUB_OFFLINE, HUB_SETTINGS, HUB_UNREACHABLE, SOURCE_BROKE_OFF
 
 _TRIES_WITHOUT_DATA = 3
 _TIMEOUT = httpx.Timeout(15.0, connect=10.0)
@@ -44,6 +45,7 @@ def find(source: HubSource) -> HubFile:
     Raises:
         SourceError: the hub is not reached, or has no such file.
     """
+    _read_settings()
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url  # noqa: PLC0415 - slow to import
 
     if constants.HF_HUB_OFFLINE:
@@ -60,6 +62,20 @@ def find(source: HubSource) -> HubFile:
         size_bytes=metadata.size or 0,
         sha256=etag if _SHA256.fullmatch(etag) else None,
     )
+
+
+def _read_settings() -> None:
+    """Have huggingface_hub read its variables, which it does when it is imported. An empty one counts as not set.
+
+    Raises:
+        SourceError: one of them makes no sense.
+    """
+    for name in [name for name, value in os.environ.items() if name.startswith("HF_") and not value.strip()]:
+        del os.environ[name]
+    try:
+        from huggingface_hub import constants  # noqa: F401, PLC0415
+    except ValueError as error:
+        raise SourceError(HUB_SETTINGS(reason=error)) from error
 
 
 def download(remote: HubFile, partial: Path, report: Callable[[int], None], cancelled: Callable[[], bool]) -> None:

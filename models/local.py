@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.entry import AdapterEntry, ModelEntry, ModelFile
 from models.errors import ModelError
+from models.files import expanded
 from models.gguf import GgufHeader, read_header
 from models.messages import ADAPTER_DAMAGED, ADAPTER_NOT_MODEL, ADAPTER_OTHER_BASE, LOCAL_MODEL, MODEL_NOT_ADAPTER
 from models.prompt import Kind
@@ -20,7 +21,7 @@ def local_entry(path: Path) -> ModelEntry:
     Raises:
         ModelError: what `read_header` raises, or `adapter-not-model`.
     """
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     header = read_header(path)
     if header.is_adapter:
         raise ModelError("adapter-not-model", ADAPTER_NOT_MODEL, path=path)
@@ -66,7 +67,7 @@ def local_adapter(path: Path, base: ModelEntry) -> AdapterEntry:
     Raises:
         ModelError: what `check_adapter` raises.
     """
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     adapter = AdapterEntry(id=str(path), base=base.id, path=path)
     check_adapter(adapter, base)
     return adapter

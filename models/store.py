@@ -16,9 +16,10 @@ from pathlib import Path
 
 from models.entry import ModelEntry, ModelFile
 from models.errors import ModelError
+from models.files import replace_text
 from models.gguf import read_header
 from models.home import data_home
-from models.messages import FILE_DAMAGED, FILE_IS_LOCAL, NOT_INSTALLED, OWN_FILE_DAMAGED
+from models.messages import FILE_DAMAGED, FILE_IS_LOCAL, NO_SOURCE, NOT_INSTALLED, OWN_FILE_DAMAGED
 
 _CHUNK_BYTES = 1 << 22
 
@@ -65,6 +66,15 @@ class Store:
         expected = file.size_bytes or (recorded.size_bytes if recorded else None)
         return expected is None or path.stat().st_size == expected
 
+    def require(self, entry: ModelEntry) -> None:
+        """Refuse an entry of which a file is not here. As cheap as `is_installed`.
+
+        Raises:
+            ModelError: `not-installed`, `no-source` or `file-damaged`.
+        """
+        for file in entry.files:
+            self._require_file(entry, file)
+
     def verify(
         self, entry: ModelEntry, again: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> None:
@@ -74,15 +84,12 @@ class Store:
         `progress` gets the bytes read so far and in all.
 
         Raises:
-            ModelError: `not-installed`, `file-damaged`, or what `read_header` raises.
+            ModelError: `not-installed`, `no-source`, `file-damaged`, or what `read_header` raises.
         """
         for file in entry.files:
-            path = self.file_path(file)
-            if not path.is_file():
-                raise ModelError("not-installed", NOT_INSTALLED, model=entry.title, id=entry.id)
-            if not self.has_file(file) or not self._is_whole(file, again, progress):
-                message = FILE_DAMAGED if file.path is None else OWN_FILE_DAMAGED
-                raise ModelError("file-damaged", message, path=path, id=entry.id)
+            self._require_file(entry, file)
+            if not self._is_whole(file, again, progress):
+                raise self._damaged(entry, file)
 
     def remove(self, entry: ModelEntry) -> bool:
         """Delete an entry's files and what is left of unfinished downloads; tell whether there was anything.
@@ -140,6 +147,20 @@ class Store:
         for leftover in self.unfinished_paths(file):
             leftover.unlink(missing_ok=True)
 
+    def _require_file(self, entry: ModelEntry, file: ModelFile) -> None:
+        path = self.file_path(file)
+        if path.is_file():
+            if not self.has_file(file):
+                raise self._damaged(entry, file)
+        elif file.path is not None:
+            raise ModelError("no-source", NO_SOURCE, model=entry.title, path=path)
+        else:
+            raise ModelError("not-installed", NOT_INSTALLED, model=entry.title, id=entry.id)
+
+    def _damaged(self, entry: ModelEntry, file: ModelFile) -> ModelError:
+        message = FILE_DAMAGED if file.path is None else OWN_FILE_DAMAGED
+        return ModelError("file-damaged", message, path=self.file_path(file), id=entry.id)
+
     def _is_whole(self, file: ModelFile, again: bool, progress: Callable[[int, int], None] | None) -> bool:
         path, recorded = self.file_path(file), self._recorded(file)
         status = path.stat()  # before the reading: what is written meanwhile is read the next time
@@ -166,9 +187,7 @@ class Store:
     def _record(self, file: ModelFile, status: os.stat_result, sha256: str, is_damaged: bool = False) -> None:
         record = Verified(status.st_size, status.st_mtime_ns, sha256, is_damaged)
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.record_path(file).with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        temporary.replace(self.record_path(file))
+        replace_text(self.record_path(file), json.dumps(asdict(record)))
 
 
 def sha256_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +41,7 @@ _RECENT_S = 120.0
 _BACK_OFF_S = (0.0, 0.5, 2.0, 5.0)
 _REPEAT_LOAD_ERROR_S = 20.0
 _LOG_TAIL_BYTES = 2000
+_LEAST_FREE_BYTES = 1 << 16
 _ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; the same on Windows
 
 _LOAD_ERRORS: dict[str, Message] = {
@@ -175,7 +178,10 @@ class EngineProcess:
             if self._child.poll() is not None:
                 break
             time.sleep(_POLL_S)
-        raise start_error(self._child.poll(), _tail(path))
+        said = _tail(path)
+        if not said and shutil.disk_usage(self._directory).free < _LEAST_FREE_BYTES:  # it could not even say so
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise start_error(self._child.poll(), said)
 
     async def _is_loaded(self, identity: str, state: EngineState, on_wait: OnWait | None) -> bool:
         """Wait until the model is loaded. False where the process has ended, without saying why."""
@@ -258,7 +264,7 @@ def is_alive(state: EngineState) -> bool:
         process = psutil.Process(state.pid)
         is_same = abs(process.create_time() - state.created) < _CLOCK_TOLERANCE_S
         return is_same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # the last two: no pid at all, in a damaged file
         return False
 
 
@@ -272,6 +278,8 @@ def start_error(exit_status: int | None, last_line: str) -> EngineError:
     """Why an engine ended while it started, by its exit status and the last line that it wrote."""
     if exit_status in _ILLEGAL_INSTRUCTION:
         return EngineError("illegal_instruction", messages.ENGINE_ILLEGAL_INSTRUCTION)
+    if last_line.startswith("ModuleNotFoundError"):  # a part of the extra [engine]
+        return EngineError("llama_cpp_missing", messages.EXTRA_MISSING)
     detail = last_line or f"exit status {exit_status}"
     return EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=detail)
 

@@ -51,9 +51,12 @@ class EngineState:
     def read(path: Path) -> EngineState | None:
         """The state, or None where there is no file, or none that can be understood."""
         try:
-            return EngineState(**json.loads(path.read_text(encoding="utf-8")))
+            state = EngineState(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        numbers, texts = (state.pid, state.port), (state.token, state.version, state.model, state.error, state.detail)
+        is_whole = isinstance(state.created, int | float) and all(isinstance(number, int) for number in numbers)
+        return state if is_whole and all(isinstance(text, str) for text in texts) else None
 
 
 def _replace(new: Path, old: Path) -> None:

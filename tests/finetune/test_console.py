@@ -34,3 +34,58 @@ def test_any_console_is_survived(code: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode("cp1252")
     assert done.stdout.startswith(b"? ")
+
+
+WITHOUT = """
+import runpy, sys
+missing, sys.argv = sys.argv[1].split(","), ["finetune", *sys.argv[2:]]
+sys.modules.update(dict.fromkeys(missing))
+runpy.run_module("finetune", run_name="__main__", alter_sys=True)
+"""
+
+
+def finetune(*command: str, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "KODOPIS_LANG": "ru", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": ""}
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [
+        ("yaml", ["--help"]),
+        ("torch", ["plan", "--recipe", "smoke-qwen2"]),
+        ("torch", ["export", "--adapter", ".", "--base", "."]),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_one_sentence(missing: str, arguments: list[str]) -> None:
+    done = finetune("-c", WITHOUT, missing, *arguments)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert f"Не установлен пакет {missing}; выполните: pip install 'kodopis[finetune]'." in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [[], ["a"], ["a", "b", "c"]])
+def test_a_comparison_wants_two_runs(words: list[str]) -> None:
+    done = finetune("-m", "finetune", "compare", *words)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("Сравниваются два прогона")
+
+
+def test_a_folder_of_runs_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "файл").touch()
+    done = finetune("-m", "finetune", "--recipe", "smoke-qwen2", "--runs", str(tmp_path / "файл"), "base")
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert said.startswith(f"В папку {tmp_path / 'файл' / 'smoke-qwen2'} нельзя записать")
+    assert said.count("\n") == 1
+
+
+def test_a_reader_that_has_left_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = finetune("-m", "finetune", "--help", out=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")

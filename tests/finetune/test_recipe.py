@@ -169,6 +169,33 @@ def test_files_that_are_no_recipe(tmp_path: Path, text: str, code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("text", ["all_of: []", "all_of: [мой.yaml]"])
+def test_several_recipes_that_are_none_or_hold_themselves_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("мой.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(FinetuneError) as caught:
+        load("мой.yaml")
+    assert caught.value.code == "recipe-unreadable"
+    assert "all_of: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"name": ".."}, "name"),
+        ({"model": {**MODEL, "base": "tiny:none"}}, "model.base"),
+        ({"model": {**MODEL, "base": ""}}, "model.base"),
+        ({"data": {"sources": [{"path": "corpus", "limit": 0}]}}, "data.sources.limit"),
+    ],
+)
+def test_values_that_no_run_could_start_with(changes: dict[str, Any], where: str) -> None:
+    with pytest.raises(FinetuneError) as caught:
+        from_tree(tree(**changes), "broken")
+    assert f"  - {where}: " in str(caught.value)
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(FinetuneError) as caught:
         load("no-such-recipe")

@@ -8,12 +8,15 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from lsp_server import cli
 from lsp_server.engine.process import running_engines
+
+from ..models.model_files import write_gguf
 
 SCRIPT = """
 [[answer]]
@@ -22,6 +25,20 @@ text = "return a + b\\n```"
 [[answer]]
 match = "сложи"
 text = "total = a + b\\n```"
+"""
+
+LARGEST = """
+[[model]]
+id = "own"
+title = "Своя"
+description = {ru = "своя", en = "own"}
+licence = "MIT"
+architecture = "qwen2"
+n_params = 9_000_000_000_000
+n_ctx_train = 2048
+is_auto = true
+prompt = {code = "prefix", fim = "prefix"}
+files = [{name = "own.gguf", path = "own.gguf"}]
 """
 
 
@@ -149,6 +166,98 @@ def test_a_failure_says_why_and_gives_one(tmp_path: Path, arguments: list[str], 
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ask", "сложи", "--max-tokens", "0"], "от 1 до 4096, а не 0"),
+        (["ask", "сложи", "числа"], "kodopis ask: ошибка в команде: лишнее: числа; смотрите kodopis ask --help"),
+    ],
+)
+def test_what_is_wrong_with_a_command_line_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = kodopis(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_version(tmp_path: Path) -> None:
+    done = kodopis(tmp_path, "--version")
+    assert (done.returncode, done.stdout) == (0, f"{version('kodopis')}\n")
+
+
+def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
+    done = kodopis(tmp_path, "serve", "--log", str(tmp_path / "нет" / "x.log"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Журнал ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["status"], ["doctor"], ["doctor", "--json"], ["models", "list"], ["--help"]])
+def test_a_reader_that_has_left_is_no_traceback(tmp_path: Path, command: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {**os.environ, "KODOPIS_HOME": str(tmp_path), "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "lsp_server", *command], env=env, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's disk that is always full")
+def test_an_answer_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    env = {**os.environ, "KODOPIS_HOME": str(tmp_path), "KODOPIS_LANG": "ru", "PYTHONIOENCODING": "utf-8"}
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "lsp_server", "status"]
+        done = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Не удалось прочитать или записать данные")
+    assert done.stderr.count("\n") == 1
+
+
+def test_damaged_states_of_engines_are_none(tmp_path: Path) -> None:
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    state: dict[str, object] = {"pid": 1, "created": 0.0, "port": 1, "token": "", "version": "", "model": ""}
+    damages: tuple[dict[str, object], ...] = (
+        {"pid": "x"},
+        {"pid": -1},
+        {"pid": 1 << 70},
+        {"created": None},
+        {"token": 5},
+    )
+    for n, damage in enumerate(damages):
+        (folder / f"{n}.json").write_text(json.dumps({**state, **damage}), encoding="utf-8")
+    done = kodopis(tmp_path, "status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(kodopis(tmp_path, "stop", "--json").stdout) == {"stopped": 0}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("ModuleNotFoundError('x')", 'pip install "kodopis[engine]"'), ("RuntimeError('х')", "журнал движка")],
+)
+def test_doctor_says_why_the_engine_does_not_start(tmp_path: Path, error: str, said: str) -> None:
+    stub = tmp_path / "stub"
+    stub.mkdir()
+    (stub / "uvicorn.py").write_text(f"raise {error}", encoding="utf-8")
+    write_gguf(tmp_path / "own.gguf", {"general.architecture": "qwen2"})
+    (tmp_path / "catalog.toml").write_text(LARGEST, encoding="utf-8")
+    path = os.pathsep.join([str(stub), str(Path(__file__).parents[3])])
+    done = kodopis(tmp_path, "doctor", PYTHONPATH=path)
+    assert done.returncode == 1
+    assert said in done.stdout.splitlines()[-1]
+    assert "kodopis doctor" not in done.stdout
+
+
+def test_a_model_of_ones_own_that_is_gone_is_not_to_be_downloaded(tmp_path: Path) -> None:
+    (tmp_path / "catalog.toml").write_text(LARGEST, encoding="utf-8")
+    done = kodopis(tmp_path, "ask", "сложи", "--model", "own")
+    assert done.returncode == 1
+    assert "kodopis models add" in done.stderr
+    assert "models get" not in done.stderr
 
 
 def test_a_taken_port(tmp_path: Path) -> None:

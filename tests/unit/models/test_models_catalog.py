@@ -9,6 +9,8 @@ import pytest
 
 from models.catalog import Catalog, user_catalog_path
 from models.errors import ModelError
+from models.home import data_home
+from models.messages import language, set_language
 from models.prompt import FORMATS, CodeRequest, Turn, chat_template_of, render_chat, render_code
 
 from .model_files import LORA, write_gguf
@@ -242,3 +244,41 @@ def test_an_adapter_of_another_size_is_refused(tmp_path: Path, shapes: dict[str,
         return
     with pytest.raises(ModelError, match="другой модели"):
         catalog.adapter(str(lora), entry, base)
+
+
+def test_a_model_without_files_is_a_mistake(home: Path) -> None:
+    write_own(home, OWN.replace('files = [{name = "own.gguf", path = "файлы/own.gguf"}]', "files = []"))
+    with pytest.raises(ModelError) as caught:
+        Catalog.load()
+    assert caught.value.code == "catalog-invalid"
+    assert "model[0].files: нужен хотя бы один файл" in str(caught.value)
+
+
+def test_a_hash_in_capitals_is_the_same_hash(home: Path) -> None:
+    adapter = '[[adapter]]\nid = "a"\nbase = "own"\npath = "a.gguf"\nsha256 = "AB12"\n'
+    write_own(home, OWN.replace("/own.gguf", '/own.gguf", sha256 = "FF01') + adapter)
+    catalog = Catalog.load()
+    assert catalog.resolve("own").files[0].sha256 == "ff01"
+    assert [one.sha256 for one in catalog.adapters if one.id == "a"] == ["ab12"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Russian_Russia", "ru"), ("English_United States", "en"), ("German_Germany", "en"), (None, "ru")],
+)
+def test_the_language_of_a_windows_locale(monkeypatch: pytest.MonkeyPatch, name: str | None, expected: str) -> None:
+    set_language(None)
+    for variable in ("KODOPIS_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("locale.getlocale", lambda: (name, None))
+    assert language() == expected
+
+
+def test_a_home_that_is_nobodys_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KODOPIS_HOME", "~nobody-of-this-name/x")
+    assert data_home() == tmp_path / "~nobody-of-this-name" / "x"
+    monkeypatch.delenv("KODOPIS_HOME")
+    usual = data_home()
+    monkeypatch.setenv("KODOPIS_HOME", "  ")
+    assert data_home() == usual

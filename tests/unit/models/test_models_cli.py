@@ -304,6 +304,103 @@ def test_an_adapter_is_added_for_its_model(commands: Run, tmp_path: Path) -> Non
     assert Catalog.load().adapters == Catalog.load(user=False).adapters
 
 
+def test_an_own_model_that_was_moved_is_not_to_be_downloaded(commands: Run, tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "моя.gguf", QWEN)
+    commands("add", str(path))
+    path.rename(tmp_path / "переехала.gguf")
+    for name in ("path", "verify", "get"):
+        result = commands(name, "моя")
+        assert result.returncode == 1
+        assert str(path) in result.stderr
+        assert "kodopis models add" in result.stderr
+        assert "models get" not in result.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_what_was_downloaded_for_an_own_entry_is_deleted_before_the_entry(
+    tmp_path: Path, known: Callable[[Path], Path], commands: Run
+) -> None:
+    own = write_gguf(tmp_path / "x.gguf", QWEN)
+    stored = known(own)
+    add(own)
+    assert commands("remove", "known").stdout == "Удалено: known\n"
+    assert not stored.exists()
+    assert Catalog.load().get("known") is not None
+    assert commands("remove", "known").returncode == 0
+    assert Catalog.load().get("known") is None
+
+
+def test_removing_names_what_it_removes(commands: Run) -> None:
+    auto = Catalog.load().resolve("auto")
+    stored = write_gguf(Store().path(auto), QWEN)
+    nothing = commands("remove", "")
+    assert nothing.returncode == 1
+    assert nothing.stderr.startswith("Нет модели «»")
+    assert stored.exists()
+    assert json.loads(commands("remove", "auto", "--json").stdout) == {"id": auto.id, "removed": True}
+    assert not stored.exists()
+
+
+def test_an_id_of_spaces_is_none(commands: Run, tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "моя.gguf", QWEN)
+    assert json.loads(commands("add", str(path), "--id", "  ", "--json").stdout)["id"] == "моя"
+    assert json.loads(commands("add", str(path), "--id", " х ", "--json").stdout)["id"] == "х"
+
+
+def test_two_files_of_one_name_do_not_take_each_others_place(commands: Run, tmp_path: Path) -> None:
+    first, second = (write_gguf(tmp_path / folder / "model.gguf", QWEN) for folder in ("а", "б"))
+    assert commands("add", str(first)).returncode == 0
+    refused = commands("add", str(second))
+    assert refused.returncode == 1
+    assert "--id" in refused.stderr
+    assert commands("path", "model").stdout.strip() == str(first)
+    assert commands("add", str(second), "--id", "model").returncode == 0
+    second.unlink()
+    assert commands("add", str(first)).returncode == 0  # the file was moved
+    assert commands("path", "model").stdout.strip() == str(first)
+
+
+@pytest.mark.parametrize("base", ["auto", "нет"])
+def test_the_base_of_an_adapter_is_one_of_the_catalog(commands: Run, tmp_path: Path, base: str) -> None:
+    result = commands("add", str(write_gguf(tmp_path / "lora.gguf", LORA)), "--base", base)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Нет модели «{base}»; укажите в --base одну из: {ID}, ")
+
+
+def test_a_path_of_nobodys_home_is_no_traceback(commands: Run) -> None:
+    result = commands("add", "~nobody-of-this-name/x.gguf")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "~nobody-of-this-name" in result.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_a_catalog_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    own = write_gguf(tmp_path / "own.gguf", QWEN)
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["add", str(own)]) == 1
+    assert "Место на диске кончилось" in capsys.readouterr().err
+    assert [path.name for path in Store().home.iterdir()] == ["catalog.toml.lock"]
+
+
+def test_what_argparse_says_is_in_the_users_language(commands: Run) -> None:
+    for arguments, russian, english in (
+        (("get", "a", "b"), "лишнее: b", "unrecognized arguments: b"),
+        (("add",), "не хватает: path", "the following arguments are required: path"),
+        (("get", "--progress"), "--progress: не хватает значения", "argument --progress: expected one argument"),
+        (("get", "--progress", "x"), "--progress: нет значения 'x'", "argument --progress: invalid choice: 'x'"),
+    ):
+        said = commands(*arguments).stderr
+        assert said.startswith(f"python -m models {arguments[0]}: ошибка в команде: {russian}")
+        assert english in commands(*arguments, KODOPIS_LANG="en").stderr
+
+
 def test_a_closed_pipe_is_no_traceback(home: Path) -> None:
     environment = {**os.environ, "KODOPIS_HOME": str(home)}
     command = [sys.executable, "-m", "models", "list"]

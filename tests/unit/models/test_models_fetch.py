@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,23 @@ def test_without_a_hub_the_way_by_hand_is_named(at_hub: Fetcher, variables: dict
     assert said in message
     assert "kodopis models add" in message
     assert "\n" not in message
+
+
+def test_empty_variables_count_as_not_set(at_hub: Fetcher, hub: Hub) -> None:
+    at_hub.succeeds(HF_HUB_ETAG_TIMEOUT="", HF_HOME="", HF_TOKEN="", HF_HUB_OFFLINE="")
+    assert len(hub.gets) == 1
+
+
+def test_an_empty_endpoint_is_the_hub_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = "from models.hub import _read_settings; _read_settings(); from huggingface_hub import constants; "
+    command += "print(constants.ENDPOINT)"
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("https://")
+
+
+def test_a_variable_that_makes_no_sense_is_named(at_hub: Fetcher) -> None:
+    assert "HF_…" in at_hub.fails(HF_HUB_ETAG_TIMEOUT="скоро")
 
 
 def test_a_file_that_the_hub_lacks_is_said(at_hub: Fetcher, hub: Hub) -> None:

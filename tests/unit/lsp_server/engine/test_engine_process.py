@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -256,6 +258,18 @@ def test_a_build_for_another_processor_is_told_with_the_way_out(exit_status: int
     assert error.code == "illegal_instruction"
     assert "CMAKE_ARGS" in str(error)
     assert "exit status 3" in str(start_error(3, ""))
+
+
+async def test_a_full_disk_is_told_where_the_engine_cannot_say_so(
+    spec: EngineSpec, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(home)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(EngineError) as caught:
+        await EngineProcess(spec, directory=home).connect()
+    assert caught.value.code == "data_unwritable"
+    assert os.strerror(errno.ENOSPC) in str(caught.value)
 
 
 async def test_a_missing_model(home: Path, tmp_path: Path) -> None:

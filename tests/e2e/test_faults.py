@@ -127,7 +127,9 @@ async def test_a_download_is_asked_for_once_and_named(start: StartEditor) -> Non
             break
         await asyncio.sleep(0.02)
     assert len(editor.questions) == 1
-    assert editor.shown == [messages.MODEL_NOT_INSTALLED.ru.format(title="Qwen2.5-Coder 0.5B Instruct", id="qwen2.5-coder-0.5b")]
+    assert editor.shown == [
+        messages.MODEL_NOT_INSTALLED.ru.format(title="Qwen2.5-Coder 0.5B Instruct", id="qwen2.5-coder-0.5b")
+    ]
     await lives_on(editor)
 
 

@@ -19,6 +19,7 @@ from lsp_server.shaping.checking import SyntaxCheck
 from lsp_server.shaping.ending import Ender
 from lsp_server.shaping.indenting import Indenter, Line, columns, tab_columns
 from lsp_server.shaping.joining import Tail, join_head
+from lsp_server.shaping.opened import Opened, opened_within, without_short_strings
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
 from lsp_server.shaping.wrapping import Unwrapper, Verdict, cut_special
@@ -28,6 +29,7 @@ SUFFIX_LINES = 6
 ABOVE_LINES = 400
 LONG_LINE = 1_000
 MAX_BLANK_LINES = 2
+OPENED_LINES = 100
 
 _CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -44,7 +46,7 @@ class Suggestion:
     It ends with a line end only where code stands behind the range.
 
     `stop_reason`: why the code ended there: "end", "dedent", "suffix", "example", "second definition", "repetition",
-    "fence", "prose", "broken", "comments", "special", or "stream" where the model's own end was it.
+    "fence", "prose", "broken", "comments", "special", "statement", or "stream" where the model's own end was it.
     """
 
     text: str
@@ -84,7 +86,9 @@ class Shaper:
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
         self._scan = Scan(_quote_at(view, insertion.line))
-        self._tail = Tail(insertion, self._scan.quote, is_closed=self._check.is_right) if instruction is None else None
+        has_body = bool(suffix) and suffix[0].depth > 0
+        tail = Tail(insertion, _opened_at(view, insertion.line), is_closed=self._check.is_right, has_body=has_body)
+        self._tail = tail if instruction is None else None
         self._is_before_code = bool(insertion.tail) and not is_inline
         self._is_begun = self._is_at_tail = False
         self._ending = ""
@@ -171,7 +175,7 @@ class Shaper:
                 self._put(line)
             if self._is_at_tail and not self._reason:
                 self._flush()
-                self._reason = "suffix"
+                self._reason = "suffix" if self._insertion.tail else "statement"
         elif verdict is Verdict.STOP:
             self._flush()
             self._reason = self._reason or self._unwrapper.reason
@@ -257,6 +261,16 @@ def _told(view: Window, end: int) -> frozenset[str]:
     """The imports and definitions that stand at the left margin above a line: a model that repeats one has no more."""
     lines = (view.line(number).rstrip() for number in range(view.first_line, end) if not view.is_in_string(number))
     return frozenset(line for line in lines if _TOLD_ONCE.match(line))
+
+
+def _opened_at(view: Window, line: int) -> Opened:
+    """What is open where a line begins."""
+    if quote := _quote_at(view, line):
+        return (quote,)
+    opened: Opened = ()
+    for number in range(max(view.first_line, line - OPENED_LINES), line):
+        opened = without_short_strings(opened_within(opened, view.line(number)))
+    return opened
 
 
 def _quote_at(view: Window, line: int) -> str:

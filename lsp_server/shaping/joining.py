@@ -10,13 +10,22 @@ import re
 from dataclasses import dataclass
 
 from lsp_server.instruction import Insertion
-from lsp_server.shaping.opened import Opened, comment_of, marks, opened_after, opened_within, without_short_strings
+from lsp_server.shaping.opened import (
+    Opened,
+    comment_of,
+    marks,
+    opened_after,
+    opened_within,
+    quote_of,
+    without_short_strings,
+)
 
 _BEGUN = re.compile(
     r"\s*(?:[\w.\[\]'\"]+(?:\s*:[^=]+)?\s*[-+*/]?=(?!=)|"
     r"(?:return|if|elif|for|while|with|assert|raise|yield|import|from|def|class|async|await|except)\b)"
 )
 """Beginnings of statements that do not go on with themselves; `0, 0, ` or `f(` may."""
+_GOES_ON = re.compile(r"(?:[-+*/%@&|^~=<>\\]|\b(?:and|or|not|in|is|if|else))$")
 _STATEMENT = re.compile(r"[\w\"'@#]|$")
 """What the rest of a line begins with where it is a statement of its own."""
 
@@ -59,10 +68,12 @@ class Tail:
     """Ends an answer where the rest of the cursor's line, or of the file, goes on with it.
 
     `is_closed`: the file is right but for what is missing at the cursor, so it closes all that is open there.
-    `quote`: of the string, if any, in which the cursor's line begins.
+    `above`: what is open where the cursor's line begins. `has_body`: a block stands below already. Where nothing stands
+    behind the cursor, the statement that it is in is what was asked for, with its block; in brackets, the entry.
     """
 
-    def __init__(self, insertion: Insertion, quote: str, *, is_closed: bool) -> None:
+    def __init__(self, insertion: Insertion, above: Opened, *, is_closed: bool, has_body: bool = False) -> None:
+        quote = quote_of(above)
         self._head, self._tail = insertion.line_head, insertion.tail.strip()
         self._is_apart = insertion.tail[:1].isspace()
         self._is_inside = bool(self._head.strip()) or not _STATEMENT.match(self._tail)
@@ -73,6 +84,8 @@ class Tail:
         self._wanted = self._opened if is_closed else _wanted(self._opened, self._tail)
         self._n_least = len(self._opened) if is_closed else _n_closed(self._wanted, self._tail)
         self._is_first = True
+        self._is_alone = bool(self._head.strip()) and not (self._tail or quote or self._is_comment)
+        self._is_in_brackets, self._has_body, self._in_statement = bool(above), has_body, start
 
     def take(self, line: str, *, is_last: bool = False) -> Cut:
         """What is kept of an answer's line; the first one comes joined with what stands before the cursor.
@@ -80,7 +93,7 @@ class Tail:
         `is_last`: the model has no more to say.
         """
         if not self._is_closed and not self._tail:
-            return Cut(line)
+            return Cut(line, is_over=self._ends_statement(line))
         is_first, self._is_first = self._is_first, False
         head = self._head if is_first and line.startswith(self._head) else ""
         before, new = self._opened, line.removeprefix(head)
@@ -94,7 +107,22 @@ class Tail:
         if self._tail and self._ends_line(before, new, is_first=is_first, is_last=is_last):
             end = None if self._tail.startswith("#") else comment_of(before, new)  # it would hide the tail
             return self._last(head, before, new[:end])
-        return Cut(line, ending=_blanks_behind(line) if self._tail else "")
+        return Cut(line, self._ends_statement(line), _blanks_behind(line) if self._tail else "")
+
+    def _ends_statement(self, line: str) -> bool:
+        """Whether a line of the answer ends what the cursor is in. A line that was whole already asks for the next."""
+        self._is_alone = self._is_alone and line.rstrip() != self._head.rstrip()
+        if not self._is_alone:
+            return False
+        start, self._in_statement = self._in_statement, without_short_strings(opened_within(self._in_statement, line))
+        code = line[: comment_of(start, line)].rstrip()
+        if self._in_statement or _GOES_ON.search(code):
+            return False
+        if self._is_in_brackets:
+            return code.endswith(",")
+        is_header = code.endswith(":")
+        self._is_alone = not is_header  # a block ends elsewhere
+        return not is_header or self._has_body
 
     def _ends_line(self, before: Opened, new: str, *, is_first: bool, is_last: bool) -> bool:
         """Whether the tail must go on with this line of the answer, or has been said with it."""

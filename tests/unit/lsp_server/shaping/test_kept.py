@@ -54,7 +54,7 @@ def test_an_error_elsewhere_costs_no_answer(text: str, said: str) -> None:
             "def f(items):\n    for item in items:\n        check(item)\n    # сложить цены\n    ‸\n",
             "    for item in items:\n        total += item.price\n",
         ),
-        ("print('-' * 20)\nprint(1)\nprint(‸\n", "print('-' * 20)\nprint(2)\n"),
+        ("print('-' * 20)\nprint(1)\nprint(‸\n", "print('-' * 20)\n"),
     ],
 )
 def test_a_line_like_one_above_may_begin_other_code(text: str, said: str) -> None:

@@ -97,7 +97,7 @@ def _spans(content: str, tokens: Sequence[tokenize.TokenInfo]) -> Iterator[tuple
         if token.string in ("=", "return", "in", "if"):
             yield "rest of line", following.start[1], end
         if following is not tokens[-1] and _is_operand(following) and token.string not in _BEFORE_NEW_NAMES:
-            yield "middle of line", *(position[1] for position in (following.start, following.end))
+            yield "middle of line", following.start[1], following.end[1]
     opened: list[int] = []
     for token in tokens:
         if token.string == "(":

@@ -24,7 +24,7 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     return undefined;
   };
   const handlers: Record<string, () => unknown> = {
-    suggest: () => session.ghost.ask(),
+    suggest: () => session.suggest(),
     cancelGeneration: () => session.ghost.drop(),
     nextVariant: () => session.ghost.vary(true),
     previousVariant: () => session.ghost.vary(false),
@@ -62,7 +62,10 @@ type Argument = (editor: vscode.TextEditor) => object;
 
 async function fromEditor(session: Session, command: Edit | "kodopis.explain", argument: Argument): Promise<void> {
   const editor = vscode.window.activeTextEditor;
-  if (!editor) return;
+  if (!editor) {
+    void vscode.window.showInformationMessage(t("Open a Python file and put the cursor into its code first."));
+    return;
+  }
   const textDocument = { uri: editor.document.uri.toString() };
   await session.runFromServer?.(command, { textDocument, ...argument(editor) });
 }
@@ -71,16 +74,19 @@ function atCursor(editor: vscode.TextEditor): object {
   return { position: toPosition(editor.selection.active) };
 }
 
-/** The selection, or the whole of the lines where nothing is selected. */
-function atSelection({ document, selection }: vscode.TextEditor): object {
-  const range = selection.isEmpty ? document.lineAt(selection.active.line).range : selection;
-  return { range: toRange(range) };
+/** The selection, or the whole of the line where nothing is selected. */
+function selected({ document, selection }: vscode.TextEditor): vscode.Range {
+  return selection.isEmpty ? document.lineAt(selection.active.line).range : selection;
+}
+
+function atSelection(editor: vscode.TextEditor): object {
+  return { range: toRange(selected(editor)) };
 }
 
 function withDiagnostics(editor: vscode.TextEditor): object {
-  const { document, selection } = editor;
-  const near = vscode.languages.getDiagnostics(document.uri).filter(({ range }) => selection.intersection(range) !== undefined);
-  return { ...atSelection(editor), diagnostics: near.map(({ message, range }) => ({ message, range: toRange(range) })) };
+  const range = selected(editor);
+  const near = vscode.languages.getDiagnostics(editor.document.uri).filter((one) => range.intersection(one.range) !== undefined);
+  return { range: toRange(range), diagnostics: near.map((one) => ({ message: one.message, range: toRange(one.range) })) };
 }
 
 /** VS Code and the protocol count alike; only the classes differ. */
@@ -143,6 +149,5 @@ async function remove(session: Session): Promise<void> {
   const text = t("Remove Kodopis' Python environment? Models stay; they are shared with other editors.");
   if ((await vscode.window.showWarningMessage(text, { modal: true }, yes)) !== yes) return;
   await stopAll(session);
-  await session.environment.remove();
-  session.status.take({ kind: "stage", stage: { kind: "notInstalled" } });
+  await session.installer.remove();
 }

@@ -72,7 +72,7 @@ export class Session implements vscode.Disposable {
     const trusted = vscode.workspace.onDidGrantWorkspaceTrust(() => void this.supervisor.restart());
     const changed = vscode.workspace.onDidChangeConfiguration((event) => { this.onSettings(event); });
     const seen = vscode.window.onDidChangeWindowState(({ focused }) => { if (focused) void this.lookAgain(); });
-    this.subscriptions = [this.status, this.ghost, this.explainer, trusted, changed, seen];
+    this.subscriptions = [this.status, this.ghost, this.explainer, this.installer, trusted, changed, seen];
     this.status.take({ kind: "automatic", on: settings.read().automatic });
   }
 
@@ -85,6 +85,12 @@ export class Session implements vscode.Disposable {
     const client = this.supervisor.running;
     if (!client) throw new Error(this.whyNotRunning());
     return runServerCommand(client, command, argument, token);
+  }
+
+  /** Ask for code at the cursor. Who asks by hand hears of it where no server runs. */
+  async suggest(): Promise<void> {
+    if (!this.supervisor.running) throw new Error(this.whyNotRunning());
+    await this.ghost.ask();
   }
 
   private whyNotRunning(): string {
@@ -128,7 +134,7 @@ export class Session implements vscode.Disposable {
     this.engine = settings.read().serverPython === "" ? await this.environment.engine() : undefined;
     this.endpointKey = await this.endpointKeys.for(settings.read().endpoint);
     await fs.mkdir(storage, { recursive: true });
-    return createClient({
+    const client = createClient({
       python,
       folder: storage,
       endpointKey: this.endpointKey,
@@ -141,13 +147,14 @@ export class Session implements vscode.Disposable {
         this.ghost.onPartial(params);
         this.explainer.onPartial(params);
       },
-      onEnded: () => { this.supervisor.ended(); },
+      onEnded: () => { this.supervisor.ended(client); },
       runCommand: async (command, args, next) => {
         const [argument] = args;
         if (this.runFromServer && typeof argument === "object" && argument !== null) return this.runFromServer(command, argument);
         return (await next(command, args)) as unknown;
       },
     });
+    return client;
   }
 
   private onStatus(status: StatusParams): void {

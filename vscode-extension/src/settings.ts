@@ -9,6 +9,9 @@ export const SECTION = "kodopis";
 /** Settings whose change means another server process. */
 export const NEEDS_RESTART = ["serverPython", "python", "language"].map((name) => `${SECTION}.${name}`);
 
+const ENGINE_BUILDS: readonly EngineBuild[] = ["auto", "cpu", "cuda", "metal", "compile", "none"];
+const LANGUAGES: readonly Language[] = ["auto", "ru", "en"];
+
 export interface OwnSettings {
   readonly python: string;
   readonly serverPython: string;
@@ -19,17 +22,22 @@ export interface OwnSettings {
   readonly language: Language;
 }
 
-/** What the user has set now. */
+/** What the user has set now. VS Code gives whatever the file has: a value of another type, or null, counts as not set. */
 export function read(): OwnSettings {
   const section = vscode.workspace.getConfiguration(SECTION);
+  const text = (name: string): string => {
+    const value: unknown = section.get(name);
+    return typeof value === "string" ? value.trim() : "";
+  };
+  const automatic: unknown = section.get("automatic");
   return {
-    python: section.get("python", "").trim(),
-    serverPython: section.get("serverPython", "").trim(),
-    wheelsFolder: section.get("wheelsFolder", "").trim(),
-    engineBuild: section.get<EngineBuild>("engineBuild", "auto"),
-    endpoint: section.get("endpoint", "").trim(),
-    automatic: section.get("automatic", true),
-    language: section.get<Language>("language", "auto"),
+    python: text("python"),
+    serverPython: text("serverPython"),
+    wheelsFolder: text("wheelsFolder"),
+    engineBuild: ENGINE_BUILDS.find((build) => build === text("engineBuild")) ?? "auto",
+    endpoint: text("endpoint"),
+    automatic: typeof automatic === "boolean" ? automatic : true,
+    language: LANGUAGES.find((language) => language === text("language")) ?? "auto",
   };
 }
 

@@ -26,6 +26,14 @@ describe("the key of a model server", () => {
     for (const endpoint of others) assert.equal(await keys.for(endpoint), undefined, endpoint);
   });
 
+  it("may have spaces around it where it was pasted", async () => {
+    const keys = new EndpointKeys(store().secrets);
+    await keys.set("https://a.example", " a\n");
+    assert.equal((await keys.for("https://a.example"))?.key, "a");
+    await keys.set("https://a.example", " ");
+    assert.equal(await keys.for("https://a.example"), undefined);
+  });
+
   it("does not take the place of another server's, and can be forgotten", async () => {
     const keys = new EndpointKeys(store().secrets);
     await keys.set("https://a.example", "a");

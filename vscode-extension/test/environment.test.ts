@@ -62,6 +62,11 @@ describe("finding Python", () => {
     assert.equal((await run("python3", ["-I", "-c", "raise SystemExit(3)"])).code, 3);
   });
 
+  it("reads letters that come in two pieces", async () => {
+    const script = "import sys, time\nfor half in 'я'.encode():\n  sys.stdout.buffer.write(bytes([half])); sys.stdout.flush(); time.sleep(0.2)";
+    assert.equal((await run("python3", ["-I", "-c", script])).output, "я");
+  });
+
   it("reads what a Python says, and nothing else", async () => {
     const { output } = await run("python3", ["-I", "-c", PROBE]);
     const found = parseFacts(output);
@@ -113,6 +118,10 @@ describe("the plan of an environment", () => {
     }
   });
 
+  it("installs into the environment also where pip is set to install for the user", () => {
+    for (const { kind, args } of makePlan("/usr/bin/python3", FOLDER, WISHES, LINUX).slice(1)) assert.ok(args.includes("--no-user"), kind);
+  });
+
   it("builds with the flags of GCC on Linux alone, and in a folder with a short name on Windows", () => {
     const envs = (["linux", "darwin", "win32"] as const).map((platform) => {
       const plan = makePlan("python3", FOLDER, { ...WISHES, engineBuild: "compile" }, { ...LINUX, platform });
@@ -134,6 +143,9 @@ describe("pip's output", () => {
     assert.deepEqual(readLine("[ 12%] Building C object"), { detail: "", percent: 12 });
     assert.deepEqual(readLine("  Downloading numpy-2.1.0-cp311-cp311-manylinux_2_17_x86_64.whl (16.3 MB)"), { detail: "numpy-2.1.0 (16.3 MB)" });
     assert.deepEqual(readLine("Collecting pygls>=2.1"), { detail: "pygls>=2.1" });
+    for (const folder of ["/home/Иван Петров/ext/wheel/", "C:\\Users\\Иван Петров\\wheel\\", "./", ""]) {
+      assert.deepEqual(readLine(`Processing ${folder}kodopis-0.1.0-py3-none-any.whl (from x)`), { detail: "kodopis-0.1.0-py3-none-any.whl" });
+    }
     assert.equal(readLine("warning: something"), undefined);
   });
 

@@ -50,6 +50,30 @@ describe("the key Esc", () => {
   });
 });
 
+describe("a file in two editors", () => {
+  it("is written on in the one that has the focus, wherever the other's cursor is moved by the text", async () => {
+    let cancelled: boolean | undefined;
+    const source: Source = {
+      request: (_document, _position, _isInvoked, token) => {
+        token.onCancellationRequested(() => { cancelled = true; });
+        return new Promise(() => undefined);
+      },
+      variants: () => Promise.resolve([]),
+    };
+    const ghost = new GhostController(source);
+    const document = documentOf("x = ");
+    const [here, beside] = [{ document }, { document }];
+    stub.activeEditor = here;
+    void ghost.provide(document, new vscode.Position(0, 4), AUTOMATIC, TOKEN);
+    stub.selected.fire({ selections: [{ active: new vscode.Position(7, 0), isEmpty: true }], textEditor: beside });
+    assert.equal(cancelled, undefined);
+    stub.selected.fire({ selections: [{ active: new vscode.Position(7, 0), isEmpty: true }], textEditor: here });
+    assert.equal(cancelled, true);
+    stub.activeEditor = undefined;
+    await sleep(1);
+  });
+});
+
 describe("an item of the server", () => {
   const line = "# верни сумму";
   const position = new vscode.Position(0, 8);

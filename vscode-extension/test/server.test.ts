@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { LogOutputChannel } from "vscode";
-import { ConnectionError, ConnectionErrors, ErrorCodes, LSPErrorCodes, ResponseError } from "vscode-languageclient/node";
+import { ConnectionError, ConnectionErrors, ErrorCodes, LSPErrorCodes, ResponseError, State, type LanguageClient } from "vscode-languageclient/node";
 import { codeOf, isCancellation, isDisconnection } from "../src/server/errors.js";
 import { Supervisor } from "../src/server/supervisor.js";
 
@@ -22,6 +22,94 @@ describe("the supervisor", () => {
     for (let attempt = 0; attempt < 3; attempt += 1) await supervisor.restart();
     assert.equal(nCreated, 3);
     assert.deepEqual(gaveUp.map(String), ["Error: EROFS"]);
+  });
+
+  /** A supervisor of clients that always start, and how they and it went. */
+  const supervised = (): { supervisor: Supervisor; clients: LanguageClient[]; heard: string[] } => {
+    const clients: LanguageClient[] = [];
+    const heard: string[] = [];
+    const create = (): Promise<LanguageClient> => {
+      const client = {
+        state: State.Stopped,
+        start: () => { client.state = State.Running; return Promise.resolve(); },
+        dispose: () => { client.state = State.Stopped; return Promise.resolve(); },
+      };
+      clients.push(client as unknown as LanguageClient);
+      return Promise.resolve(client as unknown as LanguageClient);
+    };
+    const hear = (what: string) => (): void => { heard.push(what); };
+    const supervisor = new Supervisor({ create, onStarting: hear("starting"), onRunning: hear("running"), onGaveUp: hear("gave up") }, log);
+    return { supervisor, clients, heard };
+  };
+
+  it("does as it was told last, whatever it was told before", async () => {
+    const { supervisor } = supervised();
+    await Promise.all([supervisor.restart(), supervisor.stop(), supervisor.restart()]);
+    assert.ok(supervisor.running);
+    await Promise.all([supervisor.restart(), supervisor.stop()]);
+    assert.equal(supervisor.running, undefined);
+  });
+
+  it("starts when it is asked to while it finds nothing to start", async () => {
+    let nCreated = 0;
+    const nothing = (): undefined => undefined;
+    let found: (client: undefined) => void = nothing;
+    const create = (): Promise<undefined> => {
+      nCreated += 1;
+      return nCreated === 1 ? new Promise((resolve) => { found = resolve; }) : Promise.resolve(undefined);
+    };
+    const supervisor = new Supervisor({ create, onStarting: nothing, onRunning: nothing, onGaveUp: nothing }, log);
+    void supervisor.restart();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const again = supervisor.restart();
+    found(undefined);
+    await again;
+    assert.equal(nCreated, 2);
+  });
+
+  it("does not wait for a start that never ends", async () => {
+    let nCreated = 0;
+    const create = (): Promise<LanguageClient> => {
+      nCreated += 1;
+      const isFirst = nCreated === 1;
+      let fail: (error: Error) => void = () => undefined;
+      const client = {
+        state: State.Stopped,
+        start: () => {
+          client.state = isFirst ? State.Starting : State.Running;
+          return isFirst ? new Promise<void>((_, reject) => { fail = reject; }) : Promise.resolve();
+        },
+        // As the language client does: the process is ended, and the start fails with its connection.
+        dispose: () => {
+          if (client.state !== State.Starting) return Promise.resolve();
+          client.state = State.Stopped;
+          fail(new Error("Connection got disposed"));
+          return Promise.reject(new Error("Client is not running and can't be stopped"));
+        },
+      };
+      return Promise.resolve(client as unknown as LanguageClient);
+    };
+    const nothing = (): undefined => undefined;
+    const supervisor = new Supervisor({ create, onStarting: nothing, onRunning: nothing, onGaveUp: nothing }, log);
+    void supervisor.restart();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await supervisor.restart();
+    assert.ok(supervisor.running);
+    assert.equal(nCreated, 2);
+    await supervisor.stop();
+  });
+
+  it("keeps a server that runs when an earlier one's process ends late", async () => {
+    const { supervisor, clients, heard } = supervised();
+    await supervisor.restart();
+    await supervisor.restart();
+    const [earlier, present] = clients;
+    assert.ok(earlier && present);
+    supervisor.ended(earlier);
+    assert.deepEqual(heard, ["starting", "running", "starting", "running"]);
+    supervisor.ended(present);
+    assert.equal(heard.at(-1), "starting");
+    await supervisor.stop();
   });
 });
 

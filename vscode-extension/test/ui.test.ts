@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { LSPErrorCodes, ResponseError } from "vscode-languageclient/node";
 import type { ModelInfo } from "../src/server/protocol.js";
 import * as settings from "../src/settings.js";
+import { Explainer } from "../src/ui/explainer.js";
 import { ExplainPanel } from "../src/ui/explainPanel.js";
-import { chooseModel, chooseToFetch } from "../src/ui/models.js";
+import { chooseEndpoint, chooseModel, chooseToFetch } from "../src/ui/models.js";
+import { Problems } from "../src/ui/problems.js";
 import { remediesFor, type Situation } from "../src/ui/remedies.js";
 import { stub } from "./stub/state.js";
 
@@ -64,6 +67,22 @@ describe("the explanation's panel", () => {
     await assert.rejects(panel.show("?"), /not rendered/);
     await panel.show("Всё.");
     assert.deepEqual(page.posted, [{ html: "<p>Всё.</p>" }]);
+  });
+});
+
+describe("an explanation that is called off", () => {
+  const explained = async (part: string): Promise<unknown[]> => {
+    const explainer: Explainer = new Explainer((argument) => {
+      explainer.onPartial({ token: (argument as { partialToken: string }).partialToken, text: part, done: false });
+      return sleep(50).then(() => Promise.reject(new ResponseError(LSPErrorCodes.RequestCancelled, "")));
+    });
+    await explainer.explain({});
+    return stub.panels.at(-1)?.posted ?? [];
+  };
+
+  it("is not waited for any more, and keeps what has come of it", async () => {
+    assert.deepEqual(await explained(""), [{ html: "<p>There is no explanation.</p>" }]);
+    assert.deepEqual(await explained("Скла"), [{ html: "<p>Скла</p>" }]);
   });
 });
 
@@ -133,5 +152,41 @@ describe("the buttons of a message", () => {
     assert.equal(first({ stage: "notInstalled" }), "install");
     assert.equal(first({ stage: "failed" }), "restart");
     assert.equal(first({ stage: "starting" }), "showLog");
+  });
+});
+
+describe("a setting of another type", () => {
+  it("counts as not set, as in the server", () => {
+    const inUser: Record<string, unknown> = stub.settings.user;
+    const before = { ...inUser };
+    Object.assign(inUser, { python: null, serverPython: 3, wheelsFolder: {}, endpoint: null, engineBuild: "gpu", automatic: null, language: null });
+    const found = settings.read();
+    for (const name of Object.keys(inUser)) Reflect.deleteProperty(inUser, name);
+    Object.assign(inUser, before);
+    assert.deepEqual(found, {
+      python: "", serverPython: "", wheelsFolder: "", endpoint: "", engineBuild: "auto", automatic: true, language: "auto",
+    });
+  });
+});
+
+describe("the address of a server", () => {
+  it("may have spaces around it where it was pasted", async () => {
+    stub.input = " http://127.0.0.1:8080 ";
+    assert.equal(await chooseEndpoint(), true);
+    assert.equal(stub.settings.user.endpoint, "http://127.0.0.1:8080");
+    stub.input = "127.0.0.1:8080";
+    assert.equal(await chooseEndpoint(), false);
+    Reflect.deleteProperty(stub.settings.user, "endpoint");
+    stub.input = undefined;
+  });
+});
+
+describe("a button of a message", () => {
+  it("says why where it does not work", async () => {
+    stub.messages.length = 0;
+    stub.presses = ["Open"];
+    new Problems().tell("wrong", [{ title: "Open", run: () => Promise.reject(new Error("the settings cannot be written")) }]);
+    await sleep(20);
+    assert.deepEqual(stub.messages.map(({ text }) => text), ["wrong", "the settings cannot be written"]);
   });
 });

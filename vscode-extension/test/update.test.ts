@@ -7,6 +7,7 @@ import type { LogOutputChannel } from "vscode";
 import { Environment } from "../src/environment/environment.js";
 import { Installer } from "../src/environment/installer.js";
 import { Problems } from "../src/ui/problems.js";
+import type { Stage } from "../src/ui/status.js";
 import { stub } from "./stub/state.js";
 
 const quiet = (): undefined => undefined;
@@ -22,7 +23,7 @@ async function world(): Promise<{ environment: Environment; storage: string; whe
   await fs.mkdir(path.dirname(python), { recursive: true });
   await fs.writeFile(wheel, "the second wheel");
   await fs.writeFile(path.join(storage, "ready.json"), JSON.stringify({ wheel: "hash of the first", engine: "compile" }));
-  const script = `#!/bin/sh\necho "$@" >> "${storage}/asked"\ncase "$*" in *"$(cat "${storage}/fails" 2>/dev/null || echo nothing)"*) exit 1;; esac\n`;
+  const script = `#!/bin/sh\necho "$@" >> "${storage}/asked"\nsleep "$(cat "${storage}/waits" 2>/dev/null || echo 0)"\ncase "$*" in *"$(cat "${storage}/fails" 2>/dev/null || echo nothing)"*) exit 1;; esac\n`;
   await fs.writeFile(python, script, { mode: 0o755 });
   const environment = new Environment(storage, path.dirname(wheel), log);
   const asked = async (): Promise<string[]> => (await fs.readFile(path.join(storage, "asked"), "utf8")).trim().split("\n");
@@ -48,6 +49,43 @@ describe("updating the environment", SKIP, () => {
     await fs.rm(path.dirname(storage), { recursive: true });
   });
 
+  it("needs no other Python than the environment's own", async () => {
+    const { environment, storage } = await world();
+    Object.assign(stub.settings.user, { python: "/gone/python3.12" });
+    await installer(environment).install(true);
+    Reflect.deleteProperty(stub.settings.user, "python");
+    assert.equal(await environment.state(), "ready");
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+
+  it("is not taken for a missing installation, nor started from, while it goes on", async () => {
+    const { environment, storage } = await world();
+    const stages: string[] = [];
+    const events = { onStage: ({ kind }: Stage) => { stages.push(kind); }, onInstalled: quiet, useEndpoint: () => Promise.resolve() };
+    const installing = new Installer(environment, new Problems(), log, events);
+    const going = installing.install(true);
+    assert.equal(await installing.serverPython(), undefined);
+    await going;
+    assert.equal(stages.includes("notInstalled"), false);
+    assert.equal(await installing.serverPython(), environment.python);
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+
+  it("ends with the window", async () => {
+    const { environment, storage } = await world();
+    await fs.writeFile(path.join(storage, "waits"), "60");
+    let nInstalled = 0;
+    const events = { onStage: quiet, onInstalled: () => { nInstalled += 1; }, useEndpoint: () => Promise.resolve() };
+    const installing = new Installer(environment, new Problems(), log, events);
+    const going = installing.install(true);
+    while (!(await fs.access(path.join(storage, "asked")).then(() => true, () => false))) await new Promise((resolve) => setTimeout(resolve, 20));
+    installing.dispose();
+    await going;
+    assert.equal(nInstalled, 0);
+    assert.equal(await environment.state(), "outdated");
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+
   it("leaves the environment as one to update where it fails, and is tried again as an update", async () => {
     const { environment, storage, asked } = await world();
     await fs.writeFile(path.join(storage, "fails"), "--force-reinstall");
@@ -69,6 +107,18 @@ describe("updating the environment", SKIP, () => {
     stub.cancelsProgress = false;
     assert.equal(await environment.state(), "outdated");
     await fs.rm(path.dirname(storage), { recursive: true });
+  });
+});
+
+describe("removing the environment", () => {
+  it("says in a sentence why it cannot", async () => {
+    const stages: Stage[] = [];
+    const events = { onStage: (stage: Stage) => { stages.push(stage); }, onInstalled: quiet, useEndpoint: () => Promise.resolve() };
+    const busy = { remove: () => Promise.reject(new Error("EBUSY: resource busy or locked, rmdir 'C:\\env'")) };
+    stub.messages.length = 0;
+    await new Installer(busy as unknown as Environment, new Problems(), log, events).remove();
+    assert.match(stub.messages[0]?.text ?? "", /in use: close other windows/);
+    assert.equal(stages.at(-1)?.kind, "failed");
   });
 });
 

@@ -1,6 +1,7 @@
 /** The installation as the user meets it: offered once, shown while it goes, explained where it fails. */
 
 import * as vscode from "vscode";
+import { CancellationTokenSource } from "vscode-languageclient/node";
 import { t } from "../l10n.js";
 import * as settings from "../settings.js";
 import type { Problems, Remedy } from "../ui/problems.js";
@@ -8,7 +9,7 @@ import type { Stage } from "../ui/status.js";
 import { describeMachine, findPython } from "./discover.js";
 import type { Environment, MakeResult } from "./environment.js";
 import type { Goal, Step } from "./plan.js";
-import type { Cause, Progress } from "./progress.js";
+import { causeOf, type Cause, type Progress } from "./progress.js";
 import type { Outcome } from "./python.js";
 
 export interface InstallerEvents {
@@ -18,9 +19,11 @@ export interface InstallerEvents {
   useEndpoint(): Promise<void>;
 }
 
-export class Installer {
+export class Installer implements vscode.Disposable {
   private hasOffered = false;
   private isBusy = false;
+  /** pip and the compiler are in a group of their own, and would go on when the window is closed. */
+  private readonly closing = new CancellationTokenSource();
 
   constructor(
     private readonly environment: Environment,
@@ -29,10 +32,18 @@ export class Installer {
     private readonly events: InstallerEvents,
   ) {}
 
-  /** The interpreter that runs the server; undefined where there is none yet, and then it is offered. */
+  dispose(): void {
+    this.closing.cancel();
+  }
+
+  /**
+   * The interpreter that runs the server; undefined where there is none yet, and then it is offered. While it is being
+   * installed there is none either: the server is started when that has ended.
+   */
   async serverPython(): Promise<string | undefined> {
     const { serverPython } = settings.read();
     if (serverPython !== "") return serverPython;
+    if (this.isBusy) return undefined;
     const state = await this.environment.state();
     if (state === "ready") return this.environment.python;
     this.events.onStage({ kind: "notInstalled" });
@@ -45,19 +56,38 @@ export class Installer {
   async install(isUpdate = false): Promise<void> {
     if (this.isBusy) return;
     this.isBusy = true;
+    const result = await this.attempt(isUpdate).finally(() => { this.isBusy = false; });
+    if (result && !this.closing.token.isCancellationRequested) await this.conclude(result, isUpdate);
+  }
+
+  /** Gives undefined where there is no Python to make it from, of which the user is told. */
+  private async attempt(isUpdate: boolean): Promise<MakeResult | undefined> {
+    const { wheelsFolder, engineBuild, endpoint } = settings.read();
+    // The Python that it was made from may be another folder's choice; what is updated has its own.
+    const python = isUpdate ? this.environment.python : await this.basePython();
+    if (python === undefined) return undefined;
+    const machine = await describeMachine();
+    const wishes = { wheelsFolder, engineBuild: endpoint === "" ? engineBuild : ("none" as const) };
+    return this.make({ python, wishes, machine, isUpdate });
+  }
+
+  private async basePython(): Promise<string | undefined> {
+    const outcome = await findPython(settings.read().python, this.log);
+    if (outcome.kind === "found") return outcome.python.executable;
+    this.fail(pythonProblem(outcome), this.pythonRemedies());
+    return undefined;
+  }
+
+  /** Remove what was installed. */
+  async remove(): Promise<void> {
     try {
-      const { python, wheelsFolder, engineBuild, endpoint } = settings.read();
-      const outcome = await findPython(python, this.log);
-      if (outcome.kind !== "found") {
-        this.fail(pythonProblem(outcome), this.pythonRemedies(isUpdate));
-        return;
-      }
-      const machine = await describeMachine();
-      const wishes = { wheelsFolder, engineBuild: endpoint === "" ? engineBuild : ("none" as const) };
-      const order = { python: outcome.python.executable, wishes, machine, isUpdate };
-      await this.conclude(await this.make(order), isUpdate);
-    } finally {
-      this.isBusy = false;
+      await this.environment.remove();
+      this.events.onStage({ kind: "notInstalled" });
+    } catch (error) {
+      this.log.error("removing", String(error));
+      const cause = causeOf(String(error));
+      const text = cause === "other" ? t("Not everything could be removed: look at the log and try again.") : failureText("environment", cause);
+      this.fail(text, [this.showLog()]);
     }
   }
 
@@ -104,8 +134,10 @@ export class Installer {
         show();
       };
       const onWaiting = (): void => { doing = t("another window is installing"); };
+      const cancellation = new CancellationTokenSource();
+      for (const ends of [token, this.closing.token]) ends.onCancellationRequested(() => { cancellation.cancel(); });
       try {
-        return await this.environment.make(order, { onStep, onProgress, onWaiting }, token);
+        return await this.environment.make(order, { onStep, onProgress, onWaiting }, cancellation.token);
       } finally {
         clearInterval(clock);
       }
@@ -129,23 +161,27 @@ export class Installer {
     this.problems.tell(text, remedies);
   }
 
+  private showLog(): Remedy {
+    return { title: t("Show log"), run: () => { this.log.show(); } };
+  }
+
   /** An update is tried again as one: a new environment would cost the engine that is there. */
   private again(isUpdate: boolean): Remedy {
     return { title: t("Try again"), run: () => this.install(isUpdate) };
   }
 
-  private pythonRemedies(isUpdate: boolean): Remedy[] {
+  private pythonRemedies(): Remedy[] {
     const choose = async (): Promise<void> => {
       const [file] = (await vscode.window.showOpenDialog({ title: t("Python 3.11 or newer") })) ?? [];
       if (!file) return;
       await settings.write("python", file.fsPath);
-      await this.install(isUpdate);
+      await this.install();
     };
     const download = vscode.Uri.parse("https://www.python.org/downloads/");
     return [
       { title: t("Choose Python…"), run: choose },
       { title: t("Get Python"), run: () => vscode.env.openExternal(download) },
-      this.again(isUpdate),
+      this.again(false),
     ];
   }
 
@@ -157,10 +193,10 @@ export class Installer {
       await settings.write("wheelsFolder", folder.fsPath);
       await this.install(isUpdate);
     };
-    const showLog = { title: t("Show log"), run: () => { this.log.show(); } };
+    const showLog = this.showLog();
     const folder = { title: t("Install from a folder…"), run: chooseFolder };
     const server = { title: t("I have a model server…"), run: () => this.events.useEndpoint() };
-    if (cause === "elsewhere") return this.pythonRemedies(isUpdate);
+    if (cause === "elsewhere") return this.pythonRemedies();
     if (cause === "network" || cause === "notFound") return [again, folder, showLog];
     return cause === "compiler" ? [again, server, showLog] : [again, showLog];
   }

@@ -88,9 +88,9 @@ function hasCuda(version: string | undefined): boolean {
 export function makePlan(python: string, folder: string, wishes: Wishes, machine: Machine, isUpdate = false): Step[] {
   const own = environmentPython(folder, machine.platform);
   // pip names an index that it cannot reach only when it tries again; without that, a missing network looks like a
-  // missing package.
+  // missing package. Where pip is set to install for the user, it refuses to install into an environment.
   const pip = [
-    ...ISOLATED, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "5",
+    ...ISOLATED, "-m", "pip", "install", "--no-user", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "5",
   ];
   const closed = wishes.wheelsFolder === "" ? [] : ["--no-index", "--find-links", wishes.wheelsFolder];
   const venv: Step = {

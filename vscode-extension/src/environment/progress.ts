@@ -10,7 +10,7 @@ export interface Progress {
 const NINJA = /^\s*\[\s*(\d+)\/(\d+)\]/;
 const MAKE = /^\s*\[\s*(\d{1,3})%\]/;
 const DOWNLOADING = /^\s*Downloading (\S+?)(?:-py3|-cp3|\.tar\.gz|\.whl|\.metadata)\S*(?: \(([^)]+)\))?/;
-const COLLECTING = /^\s*(?:Collecting|Processing) (\S+)/;
+const COLLECTING = /^\s*(?:Collecting |Processing (?:.*[\\/])?)(\S+)/;
 const INSTALLING = /^\s*Installing collected packages: (.*)$/;
 const BUILDING = /^\s*Building wheel for (\S+)/;
 

@@ -43,15 +43,15 @@ export async function run(command: string, args: readonly string[], options: Run
       resolve({ code: undefined, output: String(child) });
       return;
     }
-    const take = (chunk: Buffer): void => {
-      const text = chunk.toString("utf8");
+    const take = (text: string): void => {
       output = (output + text).slice(-KEPT_OUTPUT_CHARS);
       const lines = (rest + text).split(/\r?\n/);
       rest = lines.pop() ?? "";
       for (const line of lines) options.onLine?.(line);
     };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
+    // A chunk may end inside a letter.
+    child.stdout.setEncoding("utf8").on("data", take);
+    child.stderr.setEncoding("utf8").on("data", take);
     child.stdin.on("error", () => { /* it ended before it read */ });
     child.stdin.end();
     const cancelled = options.token?.onCancellationRequested(() => { endTree(child.pid); });

@@ -222,6 +222,9 @@ export class GhostController implements vscode.Disposable {
     const { live } = this;
     const [selection] = event.selections;
     if (live === undefined || selection === undefined || event.textEditor.document !== live.document) return;
+    // The file may be open in another editor too, whose cursor the typing moves along.
+    const active = vscode.window.activeTextEditor;
+    if (active !== undefined && event.textEditor !== active) return;
     const { version, position } = live.seen;
     const isMoved = live.document.version === version && !selection.active.isEqual(position);
     const verdict = this.verdict(live.document, selection.active);

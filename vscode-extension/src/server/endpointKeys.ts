@@ -22,7 +22,8 @@ export class EndpointKeys {
 
   /** Keep the key of a server; an empty one is forgotten. */
   async set(origin: string, key: string): Promise<void> {
-    await (key === "" ? this.secrets.delete(nameOf(origin)) : this.secrets.store(nameOf(origin), key));
+    const trimmed = key.trim();
+    await (trimmed === "" ? this.secrets.delete(nameOf(origin)) : this.secrets.store(nameOf(origin), trimmed));
   }
 
   /** Earlier versions kept one key for whatever address was set: nobody knows which server may have it. */

@@ -56,5 +56,6 @@ export async function showEdited({ changes, documentChanges }: WorkspaceEdit): P
   const edited = documentChanges?.flatMap((change) => ("textDocument" in change ? [change.textDocument.uri] : [])) ?? Object.keys(changes ?? {});
   const visible = vscode.window.visibleTextEditors.map(({ document }) => document.uri.toString());
   const hidden = edited.map((uri) => vscode.Uri.parse(uri)).find((uri) => !visible.includes(uri.toString()));
-  if (hidden) await vscode.window.showTextDocument(hidden, { preview: false });
+  // Where VS Code cannot, the edit is made all the same, and is not to be told to the server as failed.
+  if (hidden) await vscode.window.showTextDocument(hidden, { preview: false }).then(undefined, () => undefined);
 }

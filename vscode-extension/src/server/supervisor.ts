@@ -39,15 +39,16 @@ export class Supervisor {
   /** Stop and stay down. */
   stop(): Promise<void> {
     this.isWanted = false;
+    this.isQueued = false; // a start that is asked for from now on comes after this
     clearTimeout(this.timer);
+    this.abandonStart();
     this.work = this.work.then(() => this.takeDown());
     return this.work;
   }
 
-  /** The process has ended by itself. */
-  ended(error?: unknown): void {
-    const { client } = this;
-    if (!this.isWanted || this.isQueued || client === undefined || this.over.has(client)) return;
+  /** A client's process has ended by itself. One that failed to start may be heard of when another runs already. */
+  ended(client: LanguageClient, error?: unknown): void {
+    if (!this.isWanted || this.isQueued || client !== this.client || this.over.has(client)) return;
     this.over.add(client);
     const decision = this.backoff.ended(Date.now());
     if (decision.kind === "giveUp") {
@@ -66,6 +67,7 @@ export class Supervisor {
     clearTimeout(this.timer);
     if (!this.isQueued) {
       this.isQueued = true;
+      this.abandonStart();
       this.work = this.work.then(() => this.bringUp());
     }
     return this.work;
@@ -74,16 +76,17 @@ export class Supervisor {
   private async bringUp(): Promise<void> {
     await this.takeDown();
     this.isQueued = false;
+    if (!this.isWanted) return;
     let client: LanguageClient | undefined;
     try {
       client = await this.events.create();
     } catch (error) {
-      this.isWanted = false;
+      this.isWanted = this.isQueued;
       this.events.onGaveUp(error);
       return;
     }
     if (client === undefined) {
-      this.isWanted = false;
+      this.isWanted = this.isQueued;
       return;
     }
     this.events.onStarting();
@@ -94,8 +97,14 @@ export class Supervisor {
     } catch (error) {
       this.log.error("the server did not start", String(error));
       // A process that could not be run at all does not close a connection.
-      if (this.client === client) this.ended(error);
+      this.ended(client, error);
     }
+  }
+
+  /** A server that never answers would keep whatever comes next waiting: its process is ended, and its start fails. */
+  private abandonStart(): void {
+    if (this.client?.state !== State.Starting) return;
+    this.client.dispose(2000).catch((error: unknown) => { this.log.debug("ending a start", String(error)); });
   }
 
   private async takeDown(): Promise<void> {

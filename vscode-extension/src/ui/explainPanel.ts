@@ -42,6 +42,11 @@ export class ExplainPanel implements vscode.Disposable {
     this.round += 1;
   }
 
+  /** Whether nothing was shown since it was opened. */
+  get isEmpty(): boolean {
+    return this.latest === "";
+  }
+
   /** Show the text as far as it is. Drawings that are overtaken by newer text are left out. */
   async show(markdown: string): Promise<void> {
     this.latest = markdown;

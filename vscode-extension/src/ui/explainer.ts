@@ -32,9 +32,10 @@ export class Explainer implements vscode.Disposable {
       const { markdown } = await this.ask({ ...argument, partialToken: asked.token }, asked.cancellation.token);
       if (this.current === asked) await this.panel.show(markdown);
     } catch (error) {
-      if (isCancellation(error) || this.current !== asked) return;
-      await this.panel.show(t("There is no explanation."));
-      throw error;
+      if (this.current !== asked) return;
+      const isCalledOff = isCancellation(error);
+      if (!isCalledOff || this.panel.isEmpty) await this.panel.show(t("There is no explanation."));
+      if (!isCalledOff) throw error;
     } finally {
       if (this.current === asked) this.current = undefined;
     }

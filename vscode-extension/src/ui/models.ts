@@ -56,7 +56,7 @@ export async function chooseEndpoint(): Promise<boolean> {
     title: t("Address of a llama.cpp server or an OpenAI-compatible one; empty: a model on this machine"),
     value: endpoint === "" ? "http://127.0.0.1:8080" : endpoint,
     ignoreFocusOut: true,
-    validateInput: (value) => (value === "" || /^https?:\/\/\S+$/.test(value) ? undefined : t("An address begins with http:// or https://")),
+    validateInput: (value) => (/^(https?:\/\/\S+)?$/.test(value.trim()) ? undefined : t("An address begins with http:// or https://")),
   });
   if (chosen === undefined) return false;
   await settings.write("endpoint", chosen.trim());

@@ -30,6 +30,10 @@ export class Problems {
   private async ask(text: string, remedies: readonly Remedy[], isWarning: boolean): Promise<void> {
     const titles = remedies.map((remedy) => remedy.title);
     const chosen = await (isWarning ? vscode.window.showWarningMessage(text, ...titles) : vscode.window.showErrorMessage(text, ...titles));
-    await remedies.find((remedy) => remedy.title === chosen)?.run();
+    try {
+      await remedies.find((remedy) => remedy.title === chosen)?.run();
+    } catch (error) {
+      this.tell(error instanceof Error ? error.message : String(error), []);
+    }
   }
 }

@@ -7,6 +7,9 @@ import { EventEmitter, Panel, stub } from "./state.js";
 
 class Position {
   constructor(readonly line: number, readonly character: number) {}
+  isBefore(other: Position): boolean {
+    return this.line < other.line || (this.line === other.line && this.character < other.character);
+  }
   isEqual(other: Position): boolean {
     return other.line === this.line && other.character === this.character;
   }
@@ -19,6 +22,12 @@ class Range {
     this.start = new Position(startLine, startCharacter);
     this.end = new Position(endLine, endCharacter);
   }
+  get isEmpty(): boolean {
+    return this.start.isEqual(this.end);
+  }
+  intersection(other: Range): Range | undefined {
+    return this.end.isBefore(other.start) || other.end.isBefore(this.start) ? undefined : this;
+  }
 }
 
 class InlineCompletionItem {
@@ -26,6 +35,19 @@ class InlineCompletionItem {
 }
 
 class CancellationError extends Error {}
+
+class ThemeColor {
+  constructor(readonly id: string) {}
+}
+
+class CancellationTokenSource {
+  private readonly cancelled = new EventEmitter<undefined>();
+  readonly token = { isCancellationRequested: false, onCancellationRequested: this.cancelled.event };
+  cancel(): void {
+    this.token.isCancellationRequested = true;
+    this.cancelled.fire(undefined);
+  }
+}
 
 async function ask(text: string, ...rest: unknown[]): Promise<unknown> {
   const [options] = rest;
@@ -39,7 +61,9 @@ async function ask(text: string, ...rest: unknown[]): Promise<unknown> {
 }
 
 const configuration = {
-  get: (name: string, fallback: unknown): unknown => stub.settings.workspace[name] ?? stub.settings.user[name] ?? fallback,
+  // As in VS Code, null is a value, and no value is checked against its type.
+  get: (name: string, fallback?: unknown): unknown =>
+    [stub.settings.workspace[name], stub.settings.user[name], fallback].find((value) => value !== undefined),
   inspect: (name: string): unknown => ({ globalValue: stub.settings.user[name], workspaceValue: stub.settings.workspace[name] }),
   update: (name: string, value: unknown, target: number): Promise<void> => {
     (target === 2 ? stub.settings.workspace : stub.settings.user)[name] = value;
@@ -61,31 +85,49 @@ const known: Record<string, unknown> = {
   ViewColumn: { Beside: -2 },
   ProgressLocation: { Notification: 15 },
   QuickPickItemKind: { Separator: -1 },
+  StatusBarAlignment: { Right: 2 },
+  ThemeColor,
+  CancellationTokenSource,
   Uri: { parse: (text: string) => text },
   commands: {
     executeCommand: (name: string, ...args: unknown[]): Promise<unknown> => {
       if (name === "setContext") stub.contexts.set(String(args[0]), args[1]);
       return Promise.resolve(stub.commands.get(name)?.(...args));
     },
+    registerCommand: (name: string, run: (...args: unknown[]) => unknown): { dispose(): void } => {
+      stub.commands.set(name, run);
+      return nothing();
+    },
   },
+  env: { language: "en" },
   extensions: { getExtension: () => undefined },
+  languages: { getDiagnostics: () => stub.diagnostics },
   window: {
-    activeTextEditor: undefined,
+    get activeTextEditor() { return stub.activeEditor; },
+    visibleTextEditors: [],
+    createStatusBarItem: () => ({ show: () => undefined, dispose: () => undefined }),
     createWebviewPanel: (): Panel => {
       const panel = new Panel();
       stub.panels.push(panel);
       return panel;
     },
     onDidChangeActiveTextEditor: nothing,
+    onDidChangeWindowState: nothing,
     onDidChangeTextEditorSelection: stub.selected.event,
     showErrorMessage: ask,
+    showInputBox: ({ validateInput }: { validateInput?: (value: string) => string | undefined }) =>
+      Promise.resolve(stub.input !== undefined && validateInput?.(stub.input) !== undefined ? undefined : stub.input),
+    showTextDocument: () => Promise.resolve().then(() => stub.shows()),
     showInformationMessage: ask,
     showWarningMessage: ask,
     showQuickPick: (items: readonly unknown[]) => Promise.resolve(stub.pick(items)),
     withProgress: (_: unknown, task: (progress: unknown, token: unknown) => unknown) => {
       const token = {
         get isCancellationRequested() { return stub.cancelsProgress; },
-        onCancellationRequested: nothing,
+        onCancellationRequested: (listener: () => unknown) => {
+          if (stub.cancelsProgress) listener();
+          return nothing();
+        },
       };
       return task({ report: () => undefined }, token);
     },
@@ -93,8 +135,10 @@ const known: Record<string, unknown> = {
   workspace: {
     getConfiguration: () => configuration,
     isTrusted: true,
+    onDidChangeConfiguration: nothing,
     onDidChangeTextDocument: nothing,
     onDidCloseTextDocument: nothing,
+    onDidGrantWorkspaceTrust: nothing,
   },
 };
 

@@ -146,7 +146,10 @@ class Engines:
     async def _choice(self) -> Choice:
         try:
             with _told_of_files():
-                return await asyncio.to_thread(choose, self._settings)
+                while True:
+                    choice = await asyncio.to_thread(choose, self._settings)
+                    if choice.settings == self._settings:  # others may have come meanwhile
+                        return choice
         except (KodopisError, ModelError) as error:
             self.failed(error)
             raise

@@ -74,11 +74,14 @@ def agrees(text: str, replaced: str, typed: str, *, is_done: bool) -> bool:
 def closings(text: str, replaced: str, typed: str, *, is_done: bool) -> list[int]:
     """How many closers at the end of `typed` the editor itself may have put there, fewest first; empty: it disagrees.
 
-    Editors close brackets and quotes while one types: `sum(` stands in the file as `sum()`, the cursor before the `)`.
+    Where a part of what the question was about is gone (its comment, the beginning of its line), it disagrees. Editors
+    close brackets and quotes while one types: `sum(` stands in the file as `sum()`, the cursor before the `)`.
     """
 
     def fits(begun: str) -> bool:
-        return text.startswith(begun) or (not is_done and begun.startswith(text))
+        return begun.startswith(asked) and (text.startswith(begun) or (not is_done and begun.startswith(text)))
+
+    asked = replaced.rstrip()
 
     found = [0] if typed == replaced or fits(typed) else []
     for n_closing in range(1, 0 if typed == replaced else n_closers(typed) + 1):

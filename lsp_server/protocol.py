@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
@@ -28,6 +29,16 @@ _BEFORE_INITIALIZE = (types.INITIALIZE, types.EXIT)
 
 class KodopisProtocol(LanguageServerProtocol):
     """pygls' protocol, strict about envelopes and ready for anything a client may send."""
+
+    def _execute_handler(self, msg_id: Any, *args: Any, **kwargs: Any) -> None:
+        """Run a handler, and forget its future when it is done: pygls keeps that of each notification for ever."""
+        super()._execute_handler(msg_id, *args, **kwargs)
+        future = self._request_futures.get(msg_id)
+        if future is not None:
+            forget = partial(self._request_futures.pop, msg_id, None)
+            # Later, for `shutdown` cancels futures while it walks over them all.
+            loop = asyncio.get_running_loop()
+            future.add_done_callback(lambda _: loop.call_soon(forget))
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Leave JSON as it is: `handle_message` structures whole messages, and so can answer those that are wrong.

@@ -65,13 +65,17 @@ class Run:
         """What stood in the range when the question was asked."""
         return self.question.source.line(self.insertion.line)[: self.insertion.replace_end]
 
+    def has_cells(self, cells: tuple[str, ...]) -> bool:
+        """Whether the question was asked below these cells of a notebook."""
+        return self.question.earlier_cells == cells
+
     def typed(self, document: LineDocument) -> str | None:
         """What stands in the range now; None where the document has changed in another way."""
-        version = document.version or 0
-        if self._typed is None or self._typed[0] != version:
+        revision = document.revision
+        if self._typed is None or self._typed[0] != revision:
             place = self.insertion
             now = document.snapshot()
-            self._typed = (version, typed_since(self.question.source, place.line, place.replace_end, now))
+            self._typed = (revision, typed_since(self.question.source, place.line, place.replace_end, now))
         return self._typed[1]
 
     def agrees(self, document: LineDocument) -> bool:
@@ -98,7 +102,9 @@ class Run:
             self.answer.lift()
 
     def go_on(self) -> None:
-        """Begin, or go on after an interruption."""
+        """Begin, or go on after an interruption: each request that comes has its own time budget."""
+        if self.answer is not None:
+            self.answer.renew()
         before = self._task
         if before is None or before.done() or before.cancelling():
             self._task = asyncio.create_task(self._work(before))

@@ -41,7 +41,7 @@ class _Wait:
     """A request that waits for an answer."""
 
     is_automatic: bool
-    version: int
+    revision: int
     superseded: asyncio.Future[None]
 
 
@@ -58,15 +58,20 @@ class _Slot:
 
     def is_for(self, document: LineDocument, cursor: Place) -> bool:
         """Whether the generation under way is what a request at a place asks for."""
-        return self.run is not None and self.run.agrees(document) and self.run.is_for(document, cursor)
+        run = self.run
+        return run is not None and run.has_cells(self.cells) and run.agrees(document) and run.is_for(document, cursor)
 
-    def stop(self) -> None:
-        """End everything."""
+    def drop(self) -> None:
+        """End the generation under way, which no longer fits, and the wait for it."""
         if self.run is not None:
             self.run.stop()
         self.run = None
         if self.wait is not None and not self.wait.superseded.done():
             self.wait.superseded.set_result(None)
+
+    def stop(self) -> None:
+        """End everything."""
+        self.drop()
         self.wait = None
         if self.warm_up is not None:
             self.warm_up.cancel()
@@ -111,7 +116,7 @@ class Scheduler:
             slot.wait.superseded.set_result(None)
         if slot.warm_up is not None:
             slot.warm_up.cancel()
-        wait = slot.wait = _Wait(is_automatic, document.version or 0, asyncio.get_running_loop().create_future())
+        wait = slot.wait = _Wait(is_automatic, document.revision, asyncio.get_running_loop().create_future())
         try:
             offer = await self._answer(slot, wait, document, cursor, on_growth)
         except asyncio.CancelledError:
@@ -126,20 +131,24 @@ class Scheduler:
             self._statistics.shown += 1
         return offer
 
-    def changed(self, document: LineDocument, place: Place | None) -> None:
+    def changed(self, document: LineDocument, place: Place | None, cells: tuple[str, ...] = ()) -> None:
         """A document was opened or edited (at `place`): drop what no longer agrees, and get ready for a request."""
         slot = self._slots.setdefault(document.uri, _Slot())
+        slot.cells = cells
         if slot.shown is not None and self._accepted(slot.shown, document):
             self._statistics.accepted += 1
             slot.shown = None
         if slot.run is not None and not slot.run.agrees(document):
-            slot.run.stop()
-            slot.run = None
-            if slot.wait is not None and not slot.wait.superseded.done():
-                slot.wait.superseded.set_result(None)
+            slot.drop()
         if slot.warm_up is not None:
             slot.warm_up.cancel()
         slot.warm_up = asyncio.create_task(self._warm_up_later(slot, document, place))
+
+    def cells_changed(self, cells_of: Callable[[str], tuple[str, ...]]) -> None:
+        """A notebook was edited: drop what is made from other cells than stand above now (`cells_of` a URI)."""
+        for uri, slot in self._slots.items():
+            if slot.run is not None and not slot.run.has_cells(cells_of(uri)):
+                slot.drop()
 
     def closed(self, uri: str) -> None:
         """A document was closed: nothing more is made for it."""
@@ -181,9 +190,10 @@ class Scheduler:
     async def _answer(
         self, slot: _Slot, wait: _Wait, document: LineDocument, cursor: Place, on_growth: OnGrowth | None
     ) -> Offer | None:
-        settings = self._engines.settings
-        found = self._find(slot, document, cursor, settings, is_automatic=wait.is_automatic)
+        found = self._find(slot, document, cursor, is_automatic=wait.is_automatic)
         if found is not None:
+            if slot.run is not None:
+                slot.run.stop()  # nobody waits for it any more
             return _rest(found.known.text, found.known.replaced, found.typed, found.line)
         while True:
             run = self._run_for(slot, document, cursor, is_automatic=wait.is_automatic)
@@ -196,18 +206,17 @@ class Scheduler:
                 return None
             if task.cancelled():  # what came does not agree with what was typed
                 slot.run = None
-                if wait.version != (document.version or 0):
+                if wait.revision != document.revision:
                     return None
                 continue
             slot.run = None
             await task
-            return self._finished(run, slot, document, settings)
+            return self._finished(run, document)
 
-    def _find(
-        self, slot: _Slot, document: LineDocument, cursor: Place, settings: Settings, *, is_automatic: bool
-    ) -> Found | None:
+    def _find(self, slot: _Slot, document: LineDocument, cursor: Place, *, is_automatic: bool) -> Found | None:
         """A known answer. Asked by hand, one that was cut short or is used up does not do, nor one of several
         before anything of it was typed."""
+        settings = self._engines.settings
         found = self._cache.find(document.snapshot(), cursor, _identity(settings, slot.cells))
         if found is None or is_automatic:
             return found
@@ -249,7 +258,7 @@ class Scheduler:
         elif on_growth is not None and (offer := _current(run, document)) is not None:
             on_growth(offer)
 
-    def _finished(self, run: Run, slot: _Slot, document: LineDocument, settings: Settings) -> Offer | None:
+    def _finished(self, run: Run, document: LineDocument) -> Offer | None:
         if run.answer is None:
             return None
         self._statistics.count(run.answer)
@@ -258,7 +267,7 @@ class Scheduler:
         self._engines.note_speed(self._statistics.tokens_per_s)
         question, place = run.question, run.insertion
         known = Known(run.text, run.replaced, run.answer.is_cut)
-        key = _identity(settings, slot.cells)
+        key = _identity(run.settings, question.earlier_cells)  # those it was made with, whatever holds by now
         self._cache.put(question.source, place.line, place.replace_end, key, known)
         return _current(run, document)
 

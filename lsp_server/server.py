@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal, cast
@@ -141,7 +141,7 @@ class KodopisServer(LanguageServer):
         document = self.documents.opened(uri)
         if document is None:
             raise KodopisError("not_open", messages.NOT_OPEN, uri=uri)
-        if document.language_id not in ("python", "", None):
+        if not document.is_python:
             raise KodopisError("not_python", messages.NOT_PYTHON, language=document.language_id)
         return document
 
@@ -192,18 +192,14 @@ async def did_change_configuration(ls: KodopisServer, params: types.DidChangeCon
 
 
 def did_open(ls: KodopisServer, params: types.DidOpenTextDocumentParams) -> None:
-    """Get ready for a document."""
+    """Get ready for a document. What is under way for its text of before, where it was open already, is dropped."""
+    ls.scheduler.closed(params.text_document.uri)
     _changed(ls, params.text_document.uri, None)
 
 
 def did_change(ls: KodopisServer, params: types.DidChangeTextDocumentParams) -> None:
     """A document was edited: the end of the last change is where its user is."""
-    last = params.content_changes[-1] if params.content_changes else None
-    place = None
-    if isinstance(last, types.TextDocumentContentChangePartial):
-        line = last.range.start.line + last.text.count("\n")
-        place = Place(line, 0)
-    _changed(ls, params.text_document.uri, place)
+    _changed(ls, params.text_document.uri, _end_of(params.content_changes))
 
 
 def did_close(ls: KodopisServer, params: types.DidCloseTextDocumentParams) -> None:
@@ -215,10 +211,11 @@ def notebook_did_change(ls: KodopisServer, params: types.DidChangeNotebookDocume
     """A notebook's cells were edited."""
     cells = params.change.cells
     for text in (cells.text_content or ()) if cells else ():
-        _changed(ls, text.document.uri, None)
+        _changed(ls, text.document.uri, _end_of(text.changes))
     structure = cells.structure if cells else None
     for closed in (structure.did_close or ()) if structure else ():
         ls.scheduler.closed(closed.uri)
+    ls.scheduler.cells_changed(ls.documents.earlier_cells)
 
 
 def notebook_did_close(ls: KodopisServer, params: types.DidCloseNotebookDocumentParams) -> None:
@@ -235,5 +232,12 @@ async def shutdown(ls: KodopisServer, *_: object) -> None:
 
 def _changed(ls: KodopisServer, uri: str, place: Place | None) -> None:
     document = ls.documents.opened(uri)
-    if document is not None and document.language_id == "python":
-        ls.scheduler.changed(document, place)
+    if document is not None and document.is_python:
+        ls.scheduler.changed(document, place, ls.documents.earlier_cells(uri))
+
+
+def _end_of(changes: Sequence[types.TextDocumentContentChangeEvent]) -> Place | None:
+    last = changes[-1] if changes else None
+    if not isinstance(last, types.TextDocumentContentChangePartial):
+        return None
+    return Place(last.range.start.line + last.text.count("\n"), 0)

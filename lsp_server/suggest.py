@@ -23,6 +23,9 @@ from lsp_server.shaping import Shaper
 from models.prompt import CodeRequest, Kind, Prompt, render_code
 
 SUFFIX_SHARE = 0.2
+LINE_HEAD_CHARS = 1_000
+"""How much of a long line the model sees before the cursor."""
+LONG_LINE_HEAD_CHARS = 200  # shorter ones fit into the margin of every prompt
 MAX_SUFFIX_LINES = 16
 LONG_INSTRUCTION_CHARS = 400
 _MAX_TASK_TOKENS = 1_000
@@ -103,6 +106,9 @@ async def make_plan(
     n_prompt = await served.prompt_budget(question.max_tokens, is_warm=is_warm, n_least=int(n_task * _TASK_SHARE))
     n_suffix = int(n_prompt * SUFFIX_SHARE)
     text, n_extra = await _fitting(served, asked.text if asked else "", n_prompt // 3)
+    n_unseen = max(len(insertion.line_head) - LINE_HEAD_CHARS, 0)
+    line_head = insertion.line_head[n_unseen:]
+    n_extra += context.estimate_tokens(line_head) if len(line_head) > LONG_LINE_HEAD_CHARS else 0
     seen = await context.build(
         question.source,
         insertion,
@@ -114,8 +120,10 @@ async def make_plan(
     )
     served.note_density(question.document, seen.density)
     start = needed.beginning(question.source, insertion, asked, question.earlier_cells) if asked else ""
-    request = CodeRequest(text, seen.prefix, seen.suffix, insertion.line_head, start, seen.tail)
+    request = CodeRequest(text, seen.prefix, seen.suffix, line_head, start, seen.tail)
     prompt = render_code(name, request)
+    if n_unseen:  # the answer goes on from all of the line
+        prompt = replace(prompt, answer_head=insertion.line_head[:n_unseen] + prompt.answer_head)
     tokens = await served.tokens(prompt)
     return Plan(question, kind, asked, insertion, seen, prompt, tokens, served.lora.get(kind, ()))
 
@@ -166,7 +174,7 @@ class Answer:
         self.timings = Timings()
         self._first_token = self._last_token = 0.0
         self._budget_ms = plan.question.time_budget_ms
-        self._asked = time.monotonic()
+        self._asked = self._budget_from = time.monotonic()
         self._raw: list[str] = []
 
     @cached_property
@@ -189,6 +197,10 @@ class Answer:
         """Somebody waits for the whole answer: no time budget, and before automatic ones."""
         self._budget_ms = 0
         self.priority = Priority.MANUAL
+
+    def renew(self) -> None:
+        """Another request waits for this answer: it has the whole time budget."""
+        self._budget_from = time.monotonic()
 
     async def stream(self, served: Served) -> AsyncGenerator[str, None]:
         """Generate, or go on generating; yields `text` each time it has grown, and at the end.
@@ -254,7 +266,7 @@ class Answer:
 
     @property
     def _is_late(self) -> bool:
-        return bool(self._budget_ms) and (time.monotonic() - self._asked) * 1000 >= self._budget_ms
+        return bool(self._budget_ms) and (time.monotonic() - self._budget_from) * 1000 >= self._budget_ms
 
     def _end(self, stop_type: str, *, is_whole: bool) -> None:
         self.stop_type = stop_type

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import count
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -16,6 +17,7 @@ from pygls.workspace import PositionCodec, TextDocument, Workspace
 from lsp_server.document import Place, Source
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_REVISIONS = count(1)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ENCODINGS = {
     types.PositionEncodingKind.Utf8: ("utf-8", 1),
@@ -32,12 +34,14 @@ def split_lines(text: str) -> list[str]:
 class LineDocument(TextDocument):
     """A document kept as lines, so that a keystroke in a long file costs what its line costs.
 
-    `lines` has a last line even where it is empty, so that every LSP position lies on a line.
+    `lines` has a last line even where it is empty, so that every LSP position lies on a line. `revision` is another one
+    after each change, and in each document: an editor's `version` need not be, where it counts wrongly or opens anew.
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self._lines: list[str] | None = None
+        self.revision = next(_REVISIONS)
         if self._source is not None:
             self._set_text(self._source)
 
@@ -53,6 +57,16 @@ class LineDocument(TextDocument):
     def source(self) -> str:
         """The whole text."""
         return "".join(self.lines)
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it is Python, or may be: some editors do not tell."""
+        return self.language_id in ("python", "", None)
+
+    def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
+        """Take an editor's change."""
+        self.revision = next(_REVISIONS)
+        super().apply_change(change)
 
     def _set_text(self, text: str) -> None:
         lines = split_lines(_clean(text))

@@ -21,8 +21,11 @@ async def inline_completion(ls: KodopisServer, params: types.InlineCompletionPar
     """At most one item, always with a range on one line."""
     is_automatic = params.context.trigger_kind is types.InlineCompletionTriggerKind.Automatic
     try:
+        asked = _revision(ls, params)
         await ls.configured.wait()
-        offer = await _offer(ls, params, is_automatic=is_automatic)
+        # The settings may take seconds to come, and the place is one in the text as it was.
+        is_as_asked = _revision(ls, params) == asked
+        offer = await _offer(ls, params, is_automatic=is_automatic) if is_as_asked else None
     except (KodopisError, ModelError) as error:
         ls.report(error, is_automatic=is_automatic)
         offer = None
@@ -35,6 +38,11 @@ async def inline_completion(ls: KodopisServer, params: types.InlineCompletionPar
 def item(document: LineDocument, offer: Offer) -> types.InlineCompletionItem:
     """An offer as the editor takes it."""
     return types.InlineCompletionItem(offer.text, range=document.span(offer.start, offer.end))
+
+
+def _revision(ls: KodopisServer, params: types.InlineCompletionParams) -> int | None:
+    document = ls.documents.opened(params.text_document.uri)
+    return document.revision if document is not None else None
 
 
 async def _offer(ls: KodopisServer, params: types.InlineCompletionParams, *, is_automatic: bool) -> Offer | None:

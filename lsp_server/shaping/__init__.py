@@ -166,7 +166,7 @@ class Shaper:
 
     def _take(self, raw: str, *, is_last: bool = False) -> None:
         self._n_blank = 0 if raw.strip() else self._n_blank + 1
-        line, is_cut = cut_special(_UNPRINTABLE.sub("", raw), self._scan)
+        line, is_cut = cut_special(self._printable(raw), self._scan)
         line = self._joined(line)
         verdict = self._unwrapper.take(line, self._scan)
         if verdict is Verdict.CODE:
@@ -182,6 +182,12 @@ class Shaper:
         if is_cut and not self._reason:
             self._flush()
             self._reason = "special"
+
+    def _printable(self, raw: str) -> str:
+        """A line without unprintable characters; what the file has before the cursor stays as it is."""
+        head = self._insertion.line_head
+        n_kept = len(head) if not self._is_begun and raw.startswith(head) else 0
+        return raw[:n_kept] + _UNPRINTABLE.sub("", raw[n_kept:])
 
     def _put(self, line: str) -> None:
         before, self._scan = self._scan, self._scan.after(line)

@@ -239,3 +239,152 @@ async def test_what_comes_to_nothing_is_asked_once_more_in_another_form(start: S
     assert item is not None
     assert item.insert_text == "    return a + b"
     assert all(item.insert_text.startswith(str(partial["text"])) for partial in editor.partials)
+
+
+async def test_an_edit_is_seen_though_the_version_does_not_count_up(start: StartEditor) -> None:
+    editor = await start(SLOW)
+    uri = editor.open(FUNCTION)
+    request = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
+    await editor.until(lambda: editor.partials, "a first partial")
+    editor.versions[uri] = 0
+    editor.type_at(uri, types.Position(0, 0), "import os\n")
+    assert await asyncio.wait_for(request, 10) is None
+    item = await editor.complete(uri, editor.end(uri, 3), AUTOMATIC)
+    assert item is not None
+    assert editor.accept(uri, item) == "import os\n" + FUNCTION.replace("    \n", ANSWER + "\n")
+
+
+async def test_a_file_that_is_opened_once_more_gets_nothing_of_before(start: StartEditor) -> None:
+    editor = await start(ENDLESS)
+    uri = editor.open(FUNCTION.replace("сложи", "умножь"))
+    request = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
+    await editor.until(lambda: editor.partials, "a first partial")
+    editor.open("x = 1\ny = 2\nz = 3456\n")
+    assert await asyncio.wait_for(request, 10) is None
+
+
+async def test_each_request_has_its_own_time_budget(start: StartEditor) -> None:
+    editor = await start(SLOW, settings={"timeBudgetMs": 3000})
+    uri = editor.open(FUNCTION)
+    first = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
+    await editor.until(lambda: editor.partials, "a first partial")
+    editor.cancel_last()
+    with pytest.raises(JsonRpcRequestCancelled):
+        await first
+    await asyncio.sleep(3.1)
+    item = await editor.complete(uri, editor.end(uri, 2), AUTOMATIC)
+    assert item is not None
+    assert item.insert_text == ANSWER
+
+
+async def test_a_known_answer_elsewhere_interrupts_the_one_under_way(start: StartEditor) -> None:
+    long = {**ENDLESS, "text": "".join(f"d{number} = {number}\n" for number in range(400))}
+    settings = {"maxTokens": 4096, "timeBudgetMs": 0}
+    editor = await start({"match": "Задание: вычти", "text": "return a - b\n```\n"}, long, settings=settings)
+    other = FUNCTION.replace("add", "sub").replace("сложи", "вычти")
+    uri = editor.open(FUNCTION.replace("сложи", "умножь") + "\n\n" + other)
+    known = await editor.complete(uri, editor.end(uri, 7), AUTOMATIC)
+    n_partials = len(editor.partials)
+    request = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
+    await editor.until(lambda: len(editor.partials) > n_partials, "a first partial")
+    assert await editor.complete(uri, editor.end(uri, 7), AUTOMATIC) == known
+    assert await asyncio.wait_for(request, 10) is None
+    await editor.until(lambda: editor.statuses[-1]["state"] == "ready", "an engine that is free")
+
+
+async def test_an_answer_is_known_by_the_settings_it_was_made_with(start: StartEditor) -> None:
+    editor = await start(SLOW, script={"load_ms": 3000})
+    uri = editor.open(FUNCTION)
+    request = editor.request(uri, editor.end(uri, 2))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "loading", "an engine that loads")
+    await editor.configure({"model": f"scripted:{editor.home / 'script.toml'}", "maxTokens": 200})
+    first = await asyncio.wait_for(request, 30)
+    assert first is not None
+    assert await editor.complete(uri, editor.end(uri, 2)) == first
+    assert (await editor.command("statistics"))["cacheHits"] == 1
+
+
+async def test_a_comment_that_is_deleted_is_not_offered_again(start: StartEditor) -> None:
+    editor = await start(SLOW)
+    uri = editor.open("# сложи два числа")
+    item = await editor.complete(uri, editor.end(uri, 0))
+    assert item is not None
+    assert item.insert_text == f"# сложи два числа\n{BODY}"
+    editor.replace(uri, types.Range(types.Position(0, 0), editor.end(uri, 0)), "")
+    assert await editor.complete(uri, types.Position(0, 0), AUTOMATIC) is None
+    empty = editor.open("", "empty.py")
+    assert await editor.complete(empty, types.Position(0, 0), AUTOMATIC) is None
+
+
+async def test_a_text_that_moved_while_the_settings_came_gets_nothing(start: StartEditor) -> None:
+    asked: list[object] = []
+
+    def capabilities(editor: TestEditor) -> types.ClientCapabilities:
+        feature: Any = editor.client.feature
+
+        async def configuration(params: types.ConfigurationParams) -> list[object]:
+            asked.append(params)
+            await editor.may_answer.wait()
+            return [{}]
+
+        editor.client.protocol.fm.builtin_features.pop(types.WORKSPACE_CONFIGURATION, None)
+        editor.client.protocol.fm.features.pop(types.WORKSPACE_CONFIGURATION, None)
+        feature(types.WORKSPACE_CONFIGURATION)(configuration)
+        made = editor.capabilities()
+        assert made.workspace is not None
+        made.workspace.configuration = True
+        return made
+
+    editor = await start({**SLOW, "match": "."}, capabilities=capabilities)
+    editor.may_answer.clear()
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+    uri = editor.open(FUNCTION)
+    request = editor.request(uri, editor.end(uri, 2))
+    await editor.until(lambda: len(asked) > 1, "a question for settings")
+    editor.type_at(uri, types.Position(0, 0), "\n\n\n")
+    await editor.command("statistics")  # the edit has arrived
+    editor.may_answer.set()
+    assert await asyncio.wait_for(request, 10) is None
+
+
+CELLS = ["rate = 100\n", "# сложи цены\n"]
+BOOK = "file:///book.ipynb"
+
+
+def open_book(editor: TestEditor) -> list[str]:
+    """Open a notebook of two cells; gives their URIs."""
+    uris = [f"vscode-notebook-cell:/book.ipynb#{number}" for number in range(len(CELLS))]
+    items = [types.TextDocumentItem(uri, "python", 1, text) for uri, text in zip(uris, CELLS, strict=True)]
+    cells = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in uris]
+    book = types.NotebookDocument(BOOK, "jupyter-notebook", 1, cells)
+    editor.client.notebook_document_did_open(types.DidOpenNotebookDocumentParams(book, items))
+    return uris
+
+
+def edit_first_cell(editor: TestEditor, uri: str) -> None:
+    """Make 200 of the 100 in the first cell."""
+    edit = types.TextDocumentContentChangePartial(types.Range(types.Position(0, 7), types.Position(0, 8)), "2")
+    text = types.NotebookDocumentCellContentChanges(types.VersionedTextDocumentIdentifier(2, uri), [edit])
+    change = types.NotebookDocumentChangeEvent(cells=types.NotebookDocumentCellChanges(text_content=[text]))
+    book = types.VersionedNotebookDocumentIdentifier(2, BOOK)
+    editor.client.notebook_document_did_change(types.DidChangeNotebookDocumentParams(book, change))
+
+
+async def test_a_cell_above_that_changes_drops_the_answer(start: StartEditor) -> None:
+    rule = {"text": "rate_is_100 = 1\n" + BODY + "\n```\n", "delay_ms": 20}
+    editor = await start({**rule, "match": "rate = 100.*сложи"}, {**SLOW, "text": "rate_is_other = 1\n```\n"})
+    uris = open_book(editor)
+    request = editor.request(uris[1], types.Position(1, 0), AUTOMATIC)
+    await editor.until(lambda: editor.partials, "a first partial")
+    edit_first_cell(editor, uris[0])
+    assert await asyncio.wait_for(request, 10) is None
+    item = await editor.complete(uris[1], types.Position(1, 0), AUTOMATIC)
+    assert item is not None
+    assert item.insert_text == "rate_is_other = 1"
+
+
+async def test_typing_in_a_notebook_starts_the_engine(start: StartEditor) -> None:
+    editor = await start(SLOW)
+    uris = open_book(editor)
+    edit_first_cell(editor, uris[0])
+    await editor.until(editor.engine_pids, "an engine")

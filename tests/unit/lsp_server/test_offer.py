@@ -143,3 +143,17 @@ def test_the_cache_forgets_what_was_used_least() -> None:
     cache.put(sources[2], 1, 0, "me", Known("2", ""))
     kept = [cache.find(one, Place(1, 0), "me") is not None for one in sources]
     assert kept == [True, False, True]
+
+
+@pytest.mark.parametrize("typed", ["", "#", "    # сложи", "    total"])
+def test_what_lost_a_part_of_its_question_disagrees(typed: str) -> None:
+    asked = "    # сложи числа"
+    text = f"{asked}\n    return a + b"
+    assert agrees(text, asked, asked, is_done=True)
+    assert agrees(text, asked, f"{asked}\n    ret", is_done=True)
+    assert not agrees(text, asked, typed, is_done=True)
+    assert not agrees("", asked, typed, is_done=False)
+
+
+def test_indentation_may_go() -> None:
+    assert agrees(ANSWER, "    ", "", is_done=True)

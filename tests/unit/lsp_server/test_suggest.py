@@ -18,7 +18,7 @@ from lsp_server.engine.local import LocalEngine
 from lsp_server.errors import EngineError
 from lsp_server.served import Served, _plain
 from lsp_server.settings import Settings
-from lsp_server.suggest import Answer, Question, make_plan, variants, warm_up
+from lsp_server.suggest import LINE_HEAD_CHARS, Answer, Question, make_plan, variants, warm_up
 from lsp_server.workspace import split_lines
 from models.prompt import Prompt, Segment
 
@@ -168,3 +168,25 @@ async def test_a_long_task_is_seen_whole_however_slow_the_machine(served: Served
     assert "def total(numbers):" in plan.context.prefix
     assert ">>> total([11, 11])" in plan.context.prefix
     assert plan.context.prefix.count("UNSEEN") < 300
+
+
+async def test_a_line_that_does_not_fit_is_seen_from_its_end(served: Served) -> None:
+    served = replace(served, formats={**served.formats, "fim": "prefix"})
+    line = "data = [" + "1, " * 10_000 + "сложи("
+    plan = await make_plan(served, question(f"{line}\n", 0, len(line)))
+    assert plan is not None
+    assert plan.prompt.text == line[-LINE_HEAD_CHARS:]
+    assert plan.prompt.answer_head == line
+    assert len(plan.tokens) < served.n_ctx
+
+
+async def test_a_time_budget_begins_anew_with_each_request(served: Served) -> None:
+    plan = await make_plan(served, question(time_budget_ms=60_000))
+    assert plan is not None
+    answer = Answer(plan)
+    answer._budget_from -= 61
+    answer.renew()
+    async for _ in answer.stream(served):
+        pass
+    assert not answer.is_cut
+    assert answer.text == "\n".join(f"    {line}" for line in BODY.split("\n"))

@@ -93,3 +93,18 @@ def test_text_between_two_places(text: str, data: st.DataObject) -> None:
         return sum(map(len, kept.lines[: place.line])) + place.column
 
     assert kept.text_between(start, end) == kept.source[offset(start) : offset(end)]
+
+
+def test_each_change_and_each_document_has_a_revision_of_its_own() -> None:
+    kept = document("a\n")
+    seen = {document("a\n").revision, kept.revision}
+    whole: types.TextDocumentContentChangeEvent = types.TextDocumentContentChangeWholeDocument("b\n")
+    for change in (whole, types.TextDocumentContentChangePartial(types.Range(*[types.Position(0, 0)] * 2), "c")):
+        kept.apply_change(change)
+        seen.add(kept.revision)
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(("language", "is_python"), [("python", True), ("", True), ("markdown", False)])
+def test_what_may_be_python(language: str, is_python: bool) -> None:
+    assert LineDocument("file:///x", source="", version=1, language_id=language).is_python is is_python

@@ -362,3 +362,12 @@ def test_a_place_holder_is_no_answer(said: str) -> None:
     assert shape(DOCSTRING, f"    {said}").text == ""
     assert shape(ADD, f"def add(a, b):\n    {said}").text.startswith("def add")
     assert shape("def f():\n    # заглушка\n    ‸\n", f"    {said}").text.endswith(said.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("character", ["\x0c", "\x1c", "\x85", "\u2028"])
+def test_what_the_line_has_before_the_cursor_stays_as_it_is(character: str) -> None:
+    head = f"'{character}'; total = "
+    source, cursor = at_cursor(f"n = 0\n{head}‸\nprint(total)\n")
+    shaper = Shaper(source, instruction.insertion_at(source, cursor), None, head)
+    shaper.feed(f"n +{character} 1\n")
+    assert shaper.finish().text == f"{head}n + 1"

@@ -53,9 +53,11 @@ async def write(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     argument = Argument("kodopis.write", raw)
     document = ls.python_document(argument.uri)
     place = document.place(argument.position)
-    cells = ls.documents.earlier_cells(document.uri)
+    cells, version = ls.documents.earlier_cells(document.uri), document.version
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
         offer = await ls.scheduler.suggest(document, place, is_automatic=False, cells=cells)
+    if offer is None and document.version != version:
+        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
     if offer is None:
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     edit = types.TextEdit(document.span(offer.start, offer.end), offer.text)

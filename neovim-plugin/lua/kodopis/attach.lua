@@ -2,6 +2,8 @@
 
 local display = require('kodopis.display')
 local keys = require('kodopis.keys')
+local messages = require('kodopis.messages')
+local options = require('kodopis.options')
 local Session = require('kodopis.session')
 
 local M = {}
@@ -17,7 +19,7 @@ local function intercept(client)
   local request = client.request
   ---@diagnostic disable-next-line: duplicate-set-field
   client.request = function(self, method, params, handler, bufnr)
-    local session = method == METHOD and Session.of(vim.uri_to_bufnr(params.textDocument.uri))
+    local session = method == METHOD and Session.about(params.textDocument.uri)
     if not session or not handler then
       return request(self, method, params, handler, bufnr)
     end
@@ -69,6 +71,17 @@ local function watch(session)
   })
 end
 
+local has_warned = false
+
+--- Say once which options do not fit.
+local function warn_of_options()
+  local wrong = options.wrong()
+  if #wrong > 0 and not has_warned then
+    has_warned = true
+    messages.notify(messages.text('wrong_option', table.concat(wrong, ', ')), vim.log.levels.WARN)
+  end
+end
+
 ---@param client_id integer
 ---@param bufnr integer
 function M.attached(client_id, bufnr)
@@ -81,6 +94,12 @@ function M.attached(client_id, bufnr)
     intercept(client)
   end
   local session = Session.open(bufnr, client)
+  if display.is_native() then
+    -- the one that draws must hear of a keystroke after the session: it would draw what does not fit any more, and fail
+    -- where the line is gone
+    vim.lsp.inline_completion.enable(false, { bufnr = bufnr })
+  end
+  watch(session)
   if client.server_capabilities.inlineCompletionProvider then
     if display.is_native() then
       vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
@@ -88,8 +107,8 @@ function M.attached(client_id, bufnr)
       require('kodopis.ghost').enable(true, { bufnr = bufnr, client = client })
     end
   end
-  watch(session)
   keys.map(bufnr)
+  warn_of_options()
 end
 
 ---@param client_id integer

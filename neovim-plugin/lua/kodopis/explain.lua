@@ -20,7 +20,7 @@ local function open()
   vim.wo[window].linebreak = true
   vim.wo[window].number = false
   vim.wo[window].relativenumber = false
-  vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = bufnr, desc = 'Kodopis: close' })
+  vim.keymap.set('n', 'q', '<Cmd>bwipeout<CR>', { buffer = bufnr, desc = 'Kodopis: close' })
   return bufnr
 end
 
@@ -52,14 +52,27 @@ function M.explain(client, bufnr, range)
     range = range,
     partialToken = token,
   }
-  local function finish(text)
+  local ended ---@type integer? the autocommand that hears of the server's end
+  local function stop_listening()
     partial.listen(token, nil)
+    ended = ended and vim.api.nvim_del_autocmd(ended) or nil
+  end
+  local function finish(text)
+    stop_listening()
     write(shown, text)
   end
   local command = { name = 'explain', argument = argument } ---@type kodopis.Command
-  command.failed = function()
-    finish('')
-  end
+  command.failed = finish
+  ended = vim.api.nvim_create_autocmd('LspDetach', {
+    desc = 'Kodopis: a server that has ended explains nothing any more',
+    callback = function(args)
+      vim.schedule(function() -- Neovim forgets a client that has ended after its buffers were detached
+        if args.data.client_id == client.id and ended and not vim.lsp.get_client_by_id(client.id) then
+          finish(messages.text('no_explanation'))
+        end
+      end)
+    end,
+  })
   local id = server.execute(client, bufnr, command, function(result)
     finish(result.markdown or '')
   end)
@@ -67,7 +80,7 @@ function M.explain(client, bufnr, range)
     buffer = shown,
     once = true,
     callback = function()
-      partial.listen(token, nil)
+      stop_listening()
       if id and client.requests[id] then
         client:cancel_request(id)
       end

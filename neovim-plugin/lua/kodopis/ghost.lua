@@ -36,7 +36,9 @@ local function draw(bufnr, hint)
   if not item or not cursor then
     return
   end
-  local suggestion = Suggestion.from_item(bufnr, item, cursor, ghosts[bufnr].client.offset_encoding)
+  local encoding = ghosts[bufnr].client.offset_encoding
+  local origin = Suggestion.origin(bufnr, cursor, encoding)
+  local suggestion = Suggestion.from_item(bufnr, item, origin, encoding)
   local rest = suggestion and Suggestion.rest(bufnr, suggestion, cursor, false)
   if not rest or rest == '' then
     return
@@ -50,7 +52,8 @@ local function draw(bufnr, hint)
   end
   vim.api.nvim_buf_set_extmark(bufnr, namespace, cursor.row, cursor.col, {
     virt_text = lines[1],
-    virt_text_pos = 'inline',
+    -- over what stands there: the text goes to the line's end
+    virt_text_pos = suggestion.tail > 0 and 'overlay' or 'inline',
     virt_lines = #lines > 1 and vim.list_slice(lines, 2) or nil,
     hl_mode = 'combine',
     right_gravity = true,

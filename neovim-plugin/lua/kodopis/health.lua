@@ -21,6 +21,10 @@ local function check_editor()
   for _, name in ipairs(options.unknown()) do
     health.warn(text('health_unknown_option', name))
   end
+  local wrong = options.wrong()
+  if #wrong > 0 then
+    health.warn(text('wrong_option', table.concat(wrong, ', ')))
+  end
   local keys = {} ---@type string[]
   for name, key in pairs(options.get().keys) do
     if key then

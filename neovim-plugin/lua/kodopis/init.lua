@@ -16,6 +16,12 @@ function M.accept()
   if current and current:accept(true) then
     return true
   end
+  if not vim.bo.modifiable then
+    return false
+  end
+  if current then
+    current:moved() -- with keys in quick succession Neovim may still hold an item of ours that does not fit any more
+  end
   local display = require('kodopis.display')
   return display.is_native() and vim.lsp.inline_completion.get({ bufnr = vim.api.nvim_get_current_buf() })
 end

@@ -41,6 +41,10 @@ local texts = {
   },
   explain_title = { ru = 'Объяснение', en = 'Explanation' },
   explain_waiting = { ru = '_Модель читает код…_', en = '_The model reads the code…_' },
+  no_explanation = {
+    ru = 'Объяснения не будет: сервер остановлен. Повторите :Kodopis explain.',
+    en = 'There will be no explanation: the server is stopped. Try :Kodopis explain again.',
+  },
   choose_model = { ru = 'Модель:', en = 'Model:' },
   model_installed = { ru = 'установлена', en = 'installed' },
   model_to_fetch = { ru = 'будет скачана, %s', en = 'to be downloaded, %s' },
@@ -84,9 +88,14 @@ local texts = {
     ru = 'В этом Neovim нет vim.lsp.inline_completion: призрачный текст показывает сам плагин.',
     en = 'This Neovim has no vim.lsp.inline_completion: the plugin shows the ghost text itself.',
   },
+  -- no full stop after the tag: Neovim would take it for a part of it
   health_unknown_option = {
-    ru = 'Неизвестный параметр в vim.g.kodopis: %s. Проверьте имя в :help kodopis-options.',
-    en = 'Unknown option in vim.g.kodopis: %s. Check its name in :help kodopis-options.',
+    ru = 'Неизвестный параметр в vim.g.kodopis: %s. Проверьте имя в :help kodopis-options',
+    en = 'Unknown option in vim.g.kodopis: %s. Check its name in :help kodopis-options',
+  },
+  wrong_option = {
+    ru = 'В vim.g.kodopis не подходят значения: %s. Действуют обычные, исправьте по :help kodopis-options',
+    en = 'Values in vim.g.kodopis that do not fit: %s. The defaults are used, see :help kodopis-options',
   },
   health_keys = { ru = 'Клавиши режима вставки: %s.', en = 'Insert mode keys: %s.' },
   health_server = { ru = 'Сервер', en = 'Server' },

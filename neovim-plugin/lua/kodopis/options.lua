@@ -31,11 +31,65 @@ local defaults = {
   variants = 3,
 }
 
---- The options now. `vim.g.kodopis` may change at any time; keys are read when a buffer is attached.
+---@type table<string, fun(value: any): boolean> what fits an option, by its name
+local fits = {
+  language = function(value)
+    return value == 'auto' or value == 'ru' or value == 'en'
+  end,
+  keys = function(value)
+    return type(value) == 'table'
+  end,
+  debounce_ms = function(value)
+    return type(value) == 'number' and value >= 0 and value % 1 == 0
+  end,
+  variants = function(value)
+    return value == 2 or value == 3
+  end,
+}
+
+---@param value any
+---@return boolean
+local function fits_key(value)
+  return value == false or (type(value) == 'string' and value ~= '')
+end
+
+--- The defaults with what `vim.g.kodopis` says, and the names of what it says that does not fit, sorted.
+---@return kodopis.Options
+---@return string[]
+local function read()
+  local result, wrong = vim.deepcopy(defaults), {} ---@type kodopis.Options, string[]
+  local given = type(vim.g.kodopis) == 'table' and vim.g.kodopis or {}
+  for name, check in pairs(fits) do
+    local value = given[name]
+    if value ~= nil and not check(value) then
+      table.insert(wrong, name)
+    elseif value ~= nil and name ~= 'keys' then
+      result[name] = value
+    end
+  end
+  local keys = type(given.keys) == 'table' and given.keys or {}
+  for name in pairs(defaults.keys) do
+    if keys[name] ~= nil and not fits_key(keys[name]) then
+      table.insert(wrong, 'keys.' .. name)
+    elseif keys[name] ~= nil then
+      result.keys[name] = keys[name]
+    end
+  end
+  table.sort(wrong)
+  return result, wrong
+end
+
+--- The options now; a value that does not fit counts as not given. `vim.g.kodopis` may change at any time; keys are
+--- read when a buffer is attached.
 ---@return kodopis.Options
 function M.get()
-  local given = vim.g.kodopis
-  return vim.tbl_deep_extend('force', defaults, type(given) == 'table' and given or {})
+  return (read())
+end
+
+--- The names of the options whose values do not fit, sorted.
+---@return string[]
+function M.wrong()
+  return select(2, read())
 end
 
 --- The option names that `vim.g.kodopis` holds and we do not know, sorted.

@@ -32,7 +32,7 @@ function M.received(params, _)
   local session = params.textDocument and params.position and Session.asking(params.textDocument.uri, params.position)
   -- after a question's last partial comes its answer, which says the same
   if session and session:is_growing() and params.range and not params.done then
-    session:offer({ { insertText = params.text, range = params.range } })
+    session:offer({ { insertText = params.text, range = params.range } }, session.question.origin)
   end
 end
 

@@ -79,7 +79,7 @@ end
 ---@class kodopis.Command
 ---@field name string without `kodopis.`
 ---@field argument? table
----@field failed? fun() called after the error was shown
+---@field failed? fun(message: string) called after the error was shown
 
 --- Run a server's command; errors are shown to the user.
 ---@param client vim.lsp.Client
@@ -95,7 +95,7 @@ function M.execute(client, bufnr, command, done)
   local _, id = client:request('workspace/executeCommand', params, function(err, result)
     if err then
       messages.notify(err.message, vim.log.levels.ERROR)
-      return command.failed and command.failed()
+      return command.failed and command.failed(err.message)
     end
     done(result or {})
   end, bufnr)

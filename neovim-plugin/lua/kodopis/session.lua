@@ -10,6 +10,7 @@ local Suggestion = require('kodopis.suggestion')
 ---@field id? integer
 ---@field params lsp.InlineCompletionParams
 ---@field place kodopis.Place the cursor when it was asked
+---@field origin kodopis.Origin
 
 ---@class kodopis.Session
 ---@field bufnr integer
@@ -33,6 +34,18 @@ local INVOKED = 1
 ---@return kodopis.Session?
 function Session.of(bufnr)
   return sessions[bufnr]
+end
+
+--- The session of the buffer that a URI names. Buffers without a name share theirs: the current one is asking then.
+---@param uri string
+---@return kodopis.Session?
+function Session.about(uri)
+  local current = vim.api.nvim_get_current_buf()
+  for _, bufnr in ipairs(vim.list_extend({ current }, vim.tbl_keys(sessions))) do
+    if sessions[bufnr] and vim.uri_from_bufnr(bufnr) == uri then
+      return sessions[bufnr]
+    end
+  end
 end
 
 --- The session whose newest question these are the document and position of.
@@ -94,7 +107,8 @@ function Session:ask(send, params, handler)
   end
   self.ask_next = false
   params.context.triggerKind = by_hand and INVOKED or params.context.triggerKind
-  local question = { params = params, place = cursor } ---@type kodopis.Question
+  local origin = Suggestion.origin(self.bufnr, cursor, self.client.offset_encoding)
+  local question = { params = params, place = cursor, origin = origin } ---@type kodopis.Question
   self.question, self.suggestions, self.index = question, {}, 1
   local ok, id = send(params, function(err, result, ctx)
     self:answered(question, err, result, ctx)
@@ -139,17 +153,17 @@ function Session:answered(question, err, result, ctx)
     return self.deliver and self.deliver(err, nil, ctx)
   end
   local items = result and (result.items or result) or {}
-  self:offer(items --[=[@as lsp.InlineCompletionItem[]]=])
+  self:offer(items --[=[@as lsp.InlineCompletionItem[]]=], question.origin)
 end
 
 --- Suggest these items from now on.
 ---@param items lsp.InlineCompletionItem[]
+---@param origin kodopis.Origin where they were asked for
 ---@param index? integer which to show
-function Session:offer(items, index)
-  local cursor = Suggestion.cursor(self.bufnr)
+function Session:offer(items, origin, index)
   self.suggestions = {}
-  for _, item in ipairs(cursor and items or {}) do
-    local suggestion = Suggestion.from_item(self.bufnr, item, cursor, self.client.offset_encoding)
+  for _, item in ipairs(Suggestion.cursor(self.bufnr) and items or {}) do
+    local suggestion = Suggestion.from_item(self.bufnr, item, origin, self.client.offset_encoding)
     table.insert(self.suggestions, suggestion)
   end
   self.index = index or 1
@@ -159,10 +173,12 @@ end
 --- What the shown suggestion has left at the cursor.
 ---@return string? rest
 ---@return kodopis.Place? cursor
+---@return integer? closed how many bytes after the cursor go with it, whatever part is taken
 function Session:shown()
   local suggestion, cursor = self.suggestions[self.index], Suggestion.cursor(self.bufnr)
   if suggestion and cursor then
-    return Suggestion.rest(self.bufnr, suggestion, cursor, self:is_growing()), cursor
+    local rest, closed = Suggestion.rest(self.bufnr, suggestion, cursor, self:is_growing())
+    return rest, cursor, closed
   end
 end
 
@@ -229,8 +245,8 @@ end
 ---@param whole boolean
 ---@return boolean
 function Session:accept(whole)
-  local rest, cursor = self:shown()
-  if not rest or rest == '' then
+  local rest, cursor, closed = self:shown()
+  if not rest or rest == '' or not vim.bo[self.bufnr].modifiable then
     return false
   end
   local suggestion = self.suggestions[self.index]
@@ -238,11 +254,14 @@ function Session:accept(whole)
   vim.cmd('let &l:undolevels = &l:undolevels')
   local part = whole and rest or rest:match('^\n?[^\n]*')
   local is_last = part == rest and not self:is_growing()
-  local tail = is_last and suggestion.tail or 0
+  local tail = closed + (is_last and suggestion.tail or 0)
   local lines = vim.split(part, '\n', { plain = true })
   vim.api.nvim_buf_set_text(self.bufnr, cursor.row, cursor.col, cursor.row, cursor.col + tail, lines)
   local col = (#lines == 1 and cursor.col or 0) + #lines[#lines]
   vim.api.nvim_win_set_cursor(0, { cursor.row + #lines, col })
+  if vim.fn.foldclosed('.') ~= -1 then
+    vim.cmd.foldopen({ bang = true }) -- as it is where the same lines are typed
+  end
   self:moved()
   return true
 end

@@ -17,10 +17,10 @@ end
 --- The items that differ from what is shown, after it.
 ---@param session kodopis.Session
 ---@param found lsp.InlineCompletionItem[]
----@param place kodopis.Place
+---@param origin kodopis.Origin
 ---@return lsp.InlineCompletionItem[] items
 ---@return boolean has_shown whether the first is the one shown so far
-local function with_shown(session, found, place)
+local function with_shown(session, found, origin)
   local rest, cursor = session:shown()
   local encoding = session.client.offset_encoding
   if not rest or rest == '' or not cursor then
@@ -29,7 +29,7 @@ local function with_shown(session, found, place)
   local shown = session.suggestions[session.index]
   local items = { Suggestion.to_item(session.bufnr, shown, rest, cursor, encoding) }
   for _, item in ipairs(found) do
-    local other = Suggestion.from_item(session.bufnr, item, place, encoding)
+    local other = Suggestion.from_item(session.bufnr, item, origin, encoding)
     if other and Suggestion.rest(session.bufnr, other, cursor, false) ~= rest then
       table.insert(items, item)
     end
@@ -46,11 +46,12 @@ local function received(session, place, changedtick, found)
   if not is_here or vim.b[session.bufnr].changedtick ~= changedtick then
     return
   end
-  local items, has_shown = with_shown(session, found, place)
+  local origin = Suggestion.origin(session.bufnr, place, session.client.offset_encoding)
+  local items, has_shown = with_shown(session, found, origin)
   if #items < (has_shown and 2 or 1) then
     return messages.notify(messages.text('no_variants'))
   end
-  session:offer(items, has_shown and 2 or 1)
+  session:offer(items, origin, has_shown and 2 or 1)
 end
 
 --- Show the next or the previous answer; ask the server for others while there is only one.

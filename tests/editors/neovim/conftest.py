@@ -36,6 +36,10 @@ delay_ms = 30
 match = "сложи два числа, по шагам"
 text = "def slow(a, b):\\n    first = a\\n    second = b\\n    return first + second\\n"
 delay_ms = 150
+
+[[answer]]
+match = "внутри скобок"
+text = "a, b"
 """
 
 

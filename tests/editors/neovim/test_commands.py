@@ -60,6 +60,25 @@ def test_closing_the_explanation_stops_the_model(neovim_editor: Editor) -> None:
     editor.wait(lambda: editor.ghost.startswith("def slow"), "ghost text from a free engine")
 
 
+def test_an_explanation_that_is_left_alone_is_closed_too(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("последнее.py", ADD)
+    editor.command("%Kodopis explain")
+    editor.wait(lambda: any("складывает" in text for text in window_texts(editor)), "explanation")
+    editor.command("close")
+    editor.keys("q")
+    editor.wait(lambda: editor.lines == ADD.splitlines(), "the code")
+    assert not editor.nvim.vvars["errmsg"]
+
+
+def test_an_explanation_says_that_the_server_has_ended(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("обрыв.py", ADD)
+    editor.command("%Kodopis explain")
+    editor.lua("vim.lsp.get_clients({ name = 'kodopis' })[1]:stop(true)")
+    editor.wait(lambda: any(text.startswith("Объяснения не будет") for text in window_texts(editor)), "message")
+
+
 def test_completion_of_the_command_line(neovim_editor: Editor) -> None:
     editor = neovim_editor
     editor.open("дополни.py")
@@ -165,6 +184,16 @@ def test_write_puts_code_into_the_file(neovim_editor: Editor) -> None:
     assert editor.lines == ["# сложи два числа"]
 
 
+def test_a_file_that_changes_while_code_is_written_is_named(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.open("менялась.py", "# сложи два числа, по шагам\n\n\nx = 1\n")
+    editor.command("Kodopis write")
+    editor.command("normal! Gx")
+    notice = editor.wait(lambda: editor.notices, "message")[-1]
+    assert notice.startswith("Пока писался ответ, файл изменился")
+    assert editor.lines == ["# сложи два числа, по шагам", "", "", " = 1"]
+
+
 def test_docstring_fix_and_tests(neovim_editor: Editor) -> None:
     editor = neovim_editor
     path = editor.open("модуль.py", ADD)
@@ -267,6 +296,32 @@ def test_checkhealth_names_what_is_wrong(start: StartEditor) -> None:
     report = checkhealth(editor)
     assert "Неизвестный параметр в vim.g.kodopis: keys.take" in report
     assert "Сервер «нет-такого-сервера» не найден" in report
+
+
+WRONG_OPTIONS = {
+    "keys": "{ keys = false }",
+    "keys.accept": "{ keys = { accept = true, ask = '<C-l>' } }",
+    "keys.accept, keys.ask": "{ keys = { ask = 5, accept = '' } }",
+    "debounce_ms, language, variants": "{ debounce_ms = 'fast', language = 'rus', variants = 'two' }",
+}
+
+
+@pytest.mark.parametrize("names", WRONG_OPTIONS)
+def test_options_of_the_wrong_type_are_named_and_not_used(start: StartEditor, script: Path, names: str) -> None:
+    before = f"vim.g.kodopis = {WRONG_OPTIONS[names]}"
+    editor = start(Settings(server={"model": f"scripted:{script}"}, before=before, hidden=True))
+    editor.open("параметры.py")
+    said = f"В vim.g.kodopis не подходят значения: {names}."
+    assert [notice for notice in editor.notices if notice.startswith(said)] == editor.notices != []
+    editor.keys("i# сложи два числа<CR>")
+    editor.wait(lambda: editor.ghost.endswith("return total"), "ghost text")
+    editor.keys("<Tab>")
+    editor.wait(lambda: "    return total" in editor.lines, "code in the buffer")
+    editor.keys("<Esc>")
+    editor.wait(lambda: editor.mode == "n", "normal mode")
+    report = checkhealth(editor)
+    assert said in report
+    assert "kodopis-options.|" not in report  # a tag that there is
 
 
 def test_missing_server_is_said_once(start: StartEditor) -> None:

@@ -259,3 +259,92 @@ def test_variants(editor: Editor, tmp_path: Path) -> None:
     editor.wait_for_ghost(" = sum")
     editor.keys("<Tab>")
     editor.wait(lambda: editor.lines == [COMMENT, "add = sum"], "second variant in the buffer")
+
+
+@pytest.mark.parametrize("back", ["<Left>", "<Home>"])
+def test_the_cursor_inside_what_was_typed_takes_nothing_twice(editor: Editor, back: str) -> None:
+    editor.open("назад.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("def add")
+    editor.wait_for_ghost(ADD.removeprefix("def add"))
+    editor.keys(back)
+    editor.wait(lambda: not editor.ghosts, "no ghost text")
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1] != "def add", "a tab")
+    assert len(editor.lines) == 2
+
+
+def test_a_bracket_that_the_editor_closed_is_not_kept(editor: Editor) -> None:
+    """As nvim-autopairs and others do: the closing one stands after the cursor as soon as the opening one is typed."""
+    editor.open("пары.py")
+    editor.command("inoremap <buffer> ( ()<Left>")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("def add(")
+    editor.wait_for_ghost(ADD.removeprefix("def add("))
+    editor.keys("<M-Right>")
+    editor.wait(lambda: editor.lines[1:] == ["def add(a, b):"], "first line")
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1:] == ADD.split("\n"), "code in the buffer")
+
+
+def test_typing_ahead_before_text_that_is_replaced(editor: Editor) -> None:
+    editor.open("скобки.py", "# внутри скобок\nx = foo()\n")
+    editor.keys("2G$i<M-CR>")
+    editor.wait_for_ghost("a, b)")  # what stays after it too: Neovim draws over it
+    editor.keys("a")
+    editor.wait_for_ghost(", b)")
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1] == "x = foo(a, b)", "code in the buffer")
+
+
+def test_the_line_of_the_ghost_text_is_deleted(editor: Editor) -> None:
+    editor.open("стёрта.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("<BS>")
+    editor.wait(lambda: editor.nvim.api.get_mode()["blocking"] or editor.lines == [COMMENT], "one line")
+    assert not editor.nvim.api.get_mode()["blocking"]  # by an error's message
+    assert editor.ghosts == []
+    assert not editor.nvim.funcs.execute("messages").strip()
+
+
+def test_keys_in_quick_succession_take_nothing_that_does_not_fit(editor: Editor) -> None:
+    editor.open("быстро.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("def add<Left><Tab>")
+    editor.wait(lambda: editor.lines[1].split() == ["def", "ad", "d"], "a tab")
+
+
+def test_what_is_taken_is_not_folded_away(editor: Editor) -> None:
+    editor.open("складки.py")
+    editor.command("setlocal foldmethod=indent foldlevel=0")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<Tab>")
+    editor.wait(lambda: len(editor.lines) == 4, "code in the buffer")
+    assert editor.nvim.funcs.foldclosed(".") == -1
+
+
+def test_a_buffer_that_may_not_be_changed(editor: Editor) -> None:
+    editor.open("нельзя.py")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.command("setlocal nomodifiable")
+    assert editor.lua("return require('kodopis').accept()") is False
+    assert editor.lines == [COMMENT, ""]
+
+
+def test_a_buffer_without_a_name(editor: Editor) -> None:
+    editor.command("enew | set filetype=python")
+    editor.wait(lambda: editor.lua("return #vim.lsp.get_clients({ name = 'kodopis', bufnr = 0 })") == 1, "attached")
+    n_buffers = len(editor.nvim.buffers)
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.lines[1:] == ADD.split("\n"), "code in the buffer")
+    assert len(editor.nvim.buffers) == n_buffers

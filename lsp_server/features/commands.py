@@ -35,7 +35,7 @@ async def variants(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, list[
     cells = ls.documents.earlier_cells(document.uri)
     question = ls.scheduler.question(document, place, is_automatic=False, cells=cells)
     is_warm = ls.scheduler.is_warm(document.uri, place.line)
-    version, items = document.version, []
+    revision, items = document.revision, []
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
         with ls.engines.thinking(served):
             async with aclosing(different_answers(served, question, argument.count, is_warm=is_warm)) as answers:
@@ -43,7 +43,7 @@ async def variants(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, list[
                     ls.statistics.count(answer)
                     insertion = answer.plan.insertion
                     items.append(item(document, Offer(insertion.line, insertion.replace_end, answer.text)))
-    if document.version != version:
+    if document.revision != revision:
         raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
     return {"items": items}
 
@@ -53,10 +53,10 @@ async def write(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     argument = Argument("kodopis.write", raw)
     document = ls.python_document(argument.uri)
     place = document.place(argument.position)
-    cells, version = ls.documents.earlier_cells(document.uri), document.version
+    cells, revision = ls.documents.earlier_cells(document.uri), document.revision
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
         offer = await ls.scheduler.suggest(document, place, is_automatic=False, cells=cells)
-    if offer is None and document.version != version:
+    if offer is None and document.revision != revision:
         raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
     if offer is None:
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)

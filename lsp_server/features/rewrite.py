@@ -139,7 +139,7 @@ async def _answer(
     _, n_seen, n_lines = await first_lines(served, code, max_tokens)
     if n_seen < n_lines:
         raise KodopisError("too_long", messages.SELECTION_TOO_LONG, read=n_seen)
-    version = document.version
+    revision = document.revision
     this = asyncio.current_task()
     assert this is not None
     said = Said("")
@@ -149,7 +149,7 @@ async def _answer(
             async with aclosing(converse(served, question, max_tokens=max_tokens, document=key)) as answer:
                 async for latest in answer:
                     said = latest
-    if document.version != version or ls.documents.opened(document.uri) is not document:
+    if document.revision != revision or ls.documents.opened(document.uri) is not document:
         raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
     return said
 

@@ -86,9 +86,10 @@ class Shaper:
         self._check = SyntaxCheck(source, insertion)
         self._may_be_stub = instruction is None or _STUB_ASKED.search(instruction.text) is not None
         self._scan = Scan(_quote_at(view, insertion.line))
-        has_body = bool(suffix) and suffix[0].depth > 0
-        tail = Tail(insertion, _opened_at(view, insertion.line), is_closed=self._check.is_right, has_body=has_body)
-        self._tail = tail if instruction is None else None
+        self._tail: Tail | None = None
+        if instruction is None:
+            opened, has_body = _opened_at(view, insertion.line), bool(suffix) and suffix[0].depth > 0
+            self._tail = Tail(insertion, opened, is_closed=self._check.is_right, has_body=has_body)
         self._is_before_code = bool(insertion.tail) and not is_inline
         self._is_begun = self._is_at_tail = False
         self._ending = ""

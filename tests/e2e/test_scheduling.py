@@ -263,20 +263,6 @@ async def test_a_file_that_is_opened_once_more_gets_nothing_of_before(start: Sta
     assert await asyncio.wait_for(request, 10) is None
 
 
-async def test_each_request_has_its_own_time_budget(start: StartEditor) -> None:
-    editor = await start(SLOW, settings={"timeBudgetMs": 3000})
-    uri = editor.open(FUNCTION)
-    first = editor.request(uri, editor.end(uri, 2), AUTOMATIC)
-    await editor.until(lambda: editor.partials, "a first partial")
-    editor.cancel_last()
-    with pytest.raises(JsonRpcRequestCancelled):
-        await first
-    await asyncio.sleep(3.1)
-    item = await editor.complete(uri, editor.end(uri, 2), AUTOMATIC)
-    assert item is not None
-    assert item.insert_text == ANSWER
-
-
 async def test_a_known_answer_elsewhere_interrupts_the_one_under_way(start: StartEditor) -> None:
     long = {**ENDLESS, "text": "".join(f"d{number} = {number}\n" for number in range(400))}
     settings = {"maxTokens": 4096, "timeBudgetMs": 0}

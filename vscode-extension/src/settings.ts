@@ -41,6 +41,22 @@ export function read(): OwnSettings {
   };
 }
 
+/**
+ * VS Code's own proxy as programs read it from their environment: none where the user has set none, or the environment
+ * names one already. What runs on this machine is never asked through it. A folder's settings are not looked at.
+ */
+export function proxyEnv(inherited: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+  const http = vscode.workspace.getConfiguration("http");
+  const proxy: unknown = http.inspect("proxy")?.globalValue;
+  const names = Object.keys(inherited).filter((name) => ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].includes(name.toUpperCase()));
+  if (typeof proxy !== "string" || !/^https?:\/\/[^/]/i.test(proxy.trim())) return {};
+  if (http.inspect("proxySupport")?.globalValue === "off" || names.some((name) => inherited[name] !== "")) return {};
+  const direct: unknown = http.inspect("noProxy")?.globalValue;
+  const hosts = Array.isArray(direct) ? direct.filter((host) => typeof host === "string") : [];
+  const around = [inherited.NO_PROXY ?? inherited.no_proxy ?? "", ...hosts, "localhost", "127.0.0.1", "::1"];
+  return { HTTP_PROXY: proxy.trim(), HTTPS_PROXY: proxy.trim(), NO_PROXY: around.filter((host) => host !== "").join(",") };
+}
+
 /** Set a value where the one that counts now is set: in the workspace, else for this user on this machine. */
 export async function write(name: string, value: unknown): Promise<void> {
   const section = vscode.workspace.getConfiguration(SECTION);

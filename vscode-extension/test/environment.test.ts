@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import { withLock } from "../src/environment/lock.js";
 import { environmentPython, makePlan, prebuiltVariants, type Machine, type Wishes } from "../src/environment/plan.js";
 import { causeOf, readLine } from "../src/environment/progress.js";
 import { candidates, choose, parseFacts, PROBE, type Candidate, type PythonFacts } from "../src/environment/python.js";
 import { run } from "../src/environment/run.js";
+import { proxyEnv } from "../src/settings.js";
+import { stub } from "./stub/state.js";
 
 const LINUX: Machine = { platform: "linux", arch: "x64", cudaVersion: undefined };
 const WISHES: Wishes = { wheel: "/ext/kodopis.whl", wheelsFolder: "", engineBuild: "auto" };
@@ -218,5 +220,44 @@ describe("the lock", () => {
     const result = await withLock(file, () => Promise.resolve(1), () => { waits += 1; }, () => waits > 0);
     assert.equal(result, undefined);
     await fs.rm(folder, { recursive: true });
+  });
+});
+
+describe("VS Code's proxy", () => {
+  const proxy = "http://user:pa55@proxy.example:3128";
+  const set = (settings: Record<string, unknown>): void => { stub.settings.user = settings; };
+  afterEach(() => { set({}); stub.settings.workspace = {}; });
+
+  it("is named to the programs that are run, but not for what runs on this machine", async () => {
+    set({ "http.proxy": ` ${proxy} `, "http.noProxy": ["intranet.example", 5] });
+    const direct = "pypi.example,intranet.example,localhost,127.0.0.1,::1";
+    assert.deepEqual(proxyEnv({ NO_PROXY: "pypi.example" }), { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: direct });
+    assert.equal(proxyEnv({ no_proxy: "*" }).NO_PROXY?.split(",")[0], "*");
+    const inherited = process.env;
+    process.env = Object.fromEntries(Object.entries(inherited).filter(([name]) => !/_proxy$/i.test(name)));
+    try {
+      const { output } = await run(process.execPath, ["-p", "process.env.HTTPS_PROXY"]);
+      assert.equal(output.trim(), proxy);
+    } finally {
+      process.env = inherited;
+    }
+  });
+
+  it("gives way to the environment's own", () => {
+    set({ "http.proxy": proxy });
+    for (const name of ["HTTP_PROXY", "https_proxy", "All_Proxy"]) assert.deepEqual(proxyEnv({ [name]: "http://other:1" }), {}, name);
+    assert.equal(proxyEnv({ HTTPS_PROXY: "" }).HTTPS_PROXY, proxy);
+  });
+
+  it("is not taken where it is off, no address, or a folder's", () => {
+    for (const value of [undefined, "", "proxy.example:3128", "http://", "socks5://proxy.example:1", 3128, null]) {
+      set({ "http.proxy": value });
+      assert.deepEqual(proxyEnv({}), {}, String(value));
+    }
+    set({ "http.proxy": proxy, "http.proxySupport": "off" });
+    assert.deepEqual(proxyEnv({}), {});
+    set({});
+    stub.settings.workspace = { "http.proxy": proxy };
+    assert.deepEqual(proxyEnv({}), {});
   });
 });

@@ -9,6 +9,20 @@ local function session()
   return Session.of(vim.api.nvim_get_current_buf())
 end
 
+--- Set options as `vim.g.kodopis` does, and enable the server: what plugin managers call with `opts`. Options that are
+--- not named keep their values.
+---@param options? table
+function M.setup(options)
+  local known = vim.g.kodopis
+  if type(options) == 'table' and type(known) == 'table' then
+    options = vim.tbl_deep_extend('force', known, options)
+  end
+  if options ~= nil then
+    vim.g.kodopis = options -- of whatever type: `options.lua` says what does not fit
+  end
+  vim.lsp.enable('kodopis')
+end
+
 --- Take the ghost text, ours or another server's. False where there is none.
 ---@return boolean
 function M.accept()

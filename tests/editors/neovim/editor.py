@@ -39,7 +39,7 @@ end
 {before}
 vim.lsp.config('kodopis', {{ cmd = vim.json.decode({cmd}) }})
 {settings}
-vim.lsp.enable('kodopis')
+{enable}
 """
 
 
@@ -60,13 +60,14 @@ class Settings:
     """How an editor is set up.
 
     `hidden`: without `vim.lsp.inline_completion`, as Neovim 0.11 is; `before`: Lua at the start of the user's init.lua;
-    `plugin`: what is put into the runtimepath.
+    `plugin`: what is put into the runtimepath; `enable`: Lua that turns the server on.
     """
 
     server: dict[str, Any] = field(default_factory=dict)
     hidden: bool = False
     before: str = ""
     plugin: Path | None = PLUGIN
+    enable: str = "vim.lsp.enable('kodopis')"
     cmd: Sequence[str] = SERVER
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -226,6 +227,7 @@ def _init_file(settings: Settings) -> str:
         settings=f"vim.lsp.config('kodopis', {{ settings = {{ kodopis = vim.json.decode({server}) }} }})"
         if settings.server
         else "",
+        enable=settings.enable,
     )
 
 

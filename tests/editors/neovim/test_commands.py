@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,10 +258,19 @@ def test_tab_without_ghost_text_does_what_it_did(start: StartEditor, script: Pat
     assert editor.lines == [f"a{inserted}b"]
 
 
-def test_keys_are_the_users_choice_and_given_back(start: StartEditor, script: Path) -> None:
-    server = {"model": f"scripted:{script}"}
-    before = "vim.g.kodopis = { keys = { accept = '<C-l>', ask = false } }"
-    editor = start(Settings(server=server, before=before))
+OWN_KEYS = {
+    "variable": Settings(before="vim.g.kodopis = { keys = { accept = '<C-l>', ask = false } }"),
+    "setup": Settings(enable="require('kodopis').setup({ keys = { accept = '<C-l>', ask = false } })"),
+    "both": Settings(
+        before="vim.g.kodopis = { keys = { accept = '<C-x>', ask = false } }",
+        enable="require('kodopis').setup({ keys = { accept = '<C-l>' } })",
+    ),
+}
+
+
+@pytest.mark.parametrize("said", OWN_KEYS)
+def test_keys_are_the_users_choice_and_given_back(start: StartEditor, script: Path, said: str) -> None:
+    editor = start(replace(OWN_KEYS[said], server={"model": f"scripted:{script}"}))
     editor.open("клавиши.py")
     editor.keys("i# сложи два числа<CR>")
     editor.wait(lambda: editor.ghost.endswith("return total"), "ghost text")
@@ -308,8 +318,8 @@ WRONG_OPTIONS = {
 
 @pytest.mark.parametrize("names", WRONG_OPTIONS)
 def test_options_of_the_wrong_type_are_named_and_not_used(start: StartEditor, script: Path, names: str) -> None:
-    before = f"vim.g.kodopis = {WRONG_OPTIONS[names]}"
-    editor = start(Settings(server={"model": f"scripted:{script}"}, before=before, hidden=True))
+    enable = f"require('kodopis').setup({WRONG_OPTIONS[names]})"
+    editor = start(Settings(server={"model": f"scripted:{script}"}, enable=enable, hidden=True))
     editor.open("параметры.py")
     said = f"В vim.g.kodopis не подходят значения: {names}."
     assert [notice for notice in editor.notices if notice.startswith(said)] == editor.notices != []

@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio } from "node:child_process";
 import type { CancellationToken } from "vscode";
+import { proxyEnv } from "../settings.js";
 
 export interface RunResult {
   /** undefined where the program could not be started or was cancelled. */
@@ -19,11 +20,11 @@ export interface RunOptions {
 
 const KEPT_OUTPUT_CHARS = 200_000;
 
-/** This process's variables, without those that would lead Python to modules of another environment. */
+/** This process's variables and VS Code's proxy, without what would lead Python to modules of another environment. */
 export function pythonEnv(): NodeJS.ProcessEnv {
   const foreign = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"];
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.includes(name.toUpperCase()));
-  return { ...Object.fromEntries(inherited), PYTHONUTF8: "1" };
+  return { ...Object.fromEntries(inherited), ...proxyEnv(process.env), PYTHONUTF8: "1" };
 }
 
 /** Run to the end. Does not fail: a program that cannot be started has no code. */

@@ -71,6 +71,11 @@ const configuration = {
   },
 };
 
+/** Of another section, under its whole names; only read here. */
+const othersSettings = (section: string): object => ({
+  inspect: (name: string): unknown => configuration.inspect(`${section}.${name}`),
+});
+
 const nothing = (): { dispose(): void } => ({ dispose: () => undefined });
 
 const known: Record<string, unknown> = {
@@ -133,7 +138,7 @@ const known: Record<string, unknown> = {
     },
   },
   workspace: {
-    getConfiguration: () => configuration,
+    getConfiguration: (section: string) => (section === "kodopis" ? configuration : othersSettings(section)),
     isTrusted: true,
     onDidChangeConfiguration: nothing,
     onDidChangeTextDocument: nothing,

@@ -7,7 +7,10 @@ import type { Language } from "./l10n.js";
 export const SECTION = "kodopis";
 
 /** Settings whose change means another server process. */
-export const NEEDS_RESTART = ["serverPython", "python", "language"].map((name) => `${SECTION}.${name}`);
+export const NEEDS_RESTART = [
+  ...["serverPython", "python", "language"].map((name) => `${SECTION}.${name}`),
+  ...["proxy", "proxySupport", "noProxy"].map((name) => `http.${name}`),
+];
 
 const ENGINE_BUILDS: readonly EngineBuild[] = ["auto", "cpu", "cuda", "metal", "compile", "none"];
 const LANGUAGES: readonly Language[] = ["auto", "ru", "en"];

@@ -36,6 +36,7 @@ _SIGNATURE = re.compile(r"(?:def\s+)?[A-Za-z_]\w*\([^)]*\)\s*(?:[:—–-]|->)")
 _DATA = re.compile(
     r"\S(?:\t|\s{3,})\S|^\s*[<{}\[\]|\\]|^\s*['\"]\w+['\"]\s*:|^\s*\d[\d.-]*\s+\d|\w\|\w+\||^\S+,\S+,\S+$"
 )
+_NAMED = re.compile(r"[а-яё]+ [А-ЯЁ][а-яё-]+$")  # «решето Эратосфена»; not the heading «Решето Эратосфена»
 _SPECIFIC = re.compile(r"[A-Za-z_]\w+|\d|[\"«'`]|,|—|%")
 
 
@@ -183,7 +184,9 @@ def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
         return True
     if _is_head_phrase(words, sentence) or _is_head_of_several(words, sentence) or _is_action_phrase(words, sentence):
         return True
-    if words[0] == "если" and _commands_then(words):
+    if words[0] in vocabulary.NAMED_METHODS and _NAMED.match(sentence):
+        return True
+    if words[0] in ("если", "когда") and _commands_then(words):
         return True
     clauses = sentences.clauses(sentence)
     first = sentences.content_words(clauses[0])
@@ -197,7 +200,7 @@ def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
 
 
 def _commands_then(words: list[str]) -> bool:
-    """«если список пустой, вернуть 0»; not «если папка есть, она должна быть пустой»."""
+    """«если список пустой, вернуть 0», «когда очередь пуста, бросить»; not «если папка есть, она должна быть пустой»."""
     return vocabulary.MODAL.isdisjoint(words) and any(
         roles.is_command(word) or roles.is_action(word) for word in words[1:]
     )

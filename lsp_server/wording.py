@@ -36,7 +36,7 @@ _SIGNATURE = re.compile(r"(?:def\s+)?[A-Za-z_]\w*\([^)]*\)\s*(?:[:—–-]|->)")
 _DATA = re.compile(
     r"\S(?:\t|\s{3,})\S|^\s*[<{}\[\]|\\]|^\s*['\"]\w+['\"]\s*:|^\s*\d[\d.-]*\s+\d|\w\|\w+\||^\S+,\S+,\S+$"
 )
-_NAMED = re.compile(r"[а-яё]+ [А-ЯЁ][а-яё-]+$")  # «решето Эратосфена»; not the heading «Решето Эратосфена»
+_NAMED = re.compile(r"[а-яё]+ [А-ЯЁ][а-яё-]+$")
 _SPECIFIC = re.compile(r"[A-Za-z_]\w+|\d|[\"«'`]|,|—|%")
 
 
@@ -180,11 +180,9 @@ def _asks(words: list[str], sentence: str) -> bool:
 
 def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
     """A signature, a question, «функция, которая…», «проверка адреса», or an action in the main clause."""
-    if _SIGNATURE.match(sentence) or _is_question(words, sentence):
+    if _SIGNATURE.match(sentence) or _is_question(words, sentence) or _names_method(words, sentence):
         return True
     if _is_head_phrase(words, sentence) or _is_head_of_several(words, sentence) or _is_action_phrase(words, sentence):
-        return True
-    if words[0] in vocabulary.NAMED_METHODS and _NAMED.match(sentence):
         return True
     if words[0] in ("если", "когда") and _commands_then(words):
         return True
@@ -200,7 +198,7 @@ def _is_asked_otherwise(words: list[str], sentence: str) -> bool:
 
 
 def _commands_then(words: list[str]) -> bool:
-    """«если список пустой, вернуть 0», «когда очередь пуста, бросить»; not «если папка есть, она должна быть пустой»."""
+    """«если пусто, вернуть 0», «когда очередь пуста, бросить»; not «если папка есть, она должна быть пустой»."""
     return vocabulary.MODAL.isdisjoint(words) and any(
         roles.is_command(word) or roles.is_action(word) for word in words[1:]
     )
@@ -300,6 +298,11 @@ def _is_question(words: list[str], sentence: str) -> bool:
     if words[0] == "сколько":
         return True
     return any(morphology.is_infinitive(word) for word in words[1:5]) or sentence.rstrip().endswith("?")
+
+
+def _names_method(words: list[str], sentence: str) -> bool:
+    """«решето Эратосфена»; not the heading «Решето Эратосфена»."""
+    return words[0] in vocabulary.NAMED_METHODS and _NAMED.match(sentence) is not None
 
 
 def _is_head_phrase(words: list[str], sentence: str) -> bool:

@@ -26,7 +26,7 @@ from models.messages import Message
 
 Run = Callable[[argparse.Namespace], int]
 
-_WRONG_COMMAND_LINE = ("bad_endpoint", "bad_max_tokens")
+_WRONG_COMMAND_LINE = ("bad_address", "bad_endpoint", "bad_max_tokens")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,9 +13,9 @@ local texts = {
     en = 'Kodopis needs Neovim 0.11 or newer: update the editor.',
   },
   no_server = {
-    ru = 'Сервер «%s» не найден: установите его (pip install "kodopis[engine]") или укажите путь в vim.lsp.config; '
+    ru = 'Сервер «%s» не найден: установите его (pip install "папка-проекта[engine]") или укажите путь в vim.lsp.config; '
       .. 'подробнее :checkhealth kodopis.',
-    en = 'The server "%s" is not found: install it (pip install "kodopis[engine]") or give its path in '
+    en = 'The server "%s" is not found: install it (pip install "folder-of-the-project[engine]") or give its path in '
       .. 'vim.lsp.config; see :checkhealth kodopis.',
   },
   not_attached = {
@@ -125,8 +125,8 @@ local texts = {
     en = 'The server did not answer within %d s: see :Kodopis log.',
   },
   health_no_inline = {
-    ru = 'Сервер не умеет textDocument/inlineCompletion: обновите его (pip install -U kodopis).',
-    en = 'The server does not know textDocument/inlineCompletion: update it (pip install -U kodopis).',
+    ru = 'Сервер не умеет textDocument/inlineCompletion: обновите его (pip install -U папка-проекта).',
+    en = 'The server does not know textDocument/inlineCompletion: update it (pip install -U folder-of-the-project).',
   },
 }
 

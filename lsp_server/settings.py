@@ -127,6 +127,7 @@ def read(raw: object, *, trusted: bool = True) -> tuple[Settings, list[Problem]]
 
 def _leads_outside(name: str, value: str) -> bool:
     """Whether the value is a URL or a path, not just a catalog id."""
+    value = value.strip()  # as the catalog does, for which "x.gguf " is a file
     if name == "endpoint":
         return bool(value)
     return any(mark in value for mark in "/\\:") or value.lower().endswith(".gguf")

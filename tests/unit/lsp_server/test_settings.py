@@ -93,7 +93,9 @@ def test_names_of_the_editor_are_left_alone() -> None:
     assert read({"python": "/usr/bin/python", "debounce": 5}) == (Settings(), [])
 
 
-@pytest.mark.parametrize("place", ["models/x.gguf", r"C:\x", "x.GGUF", "scripted:x", "\\\\server\\x"])
+@pytest.mark.parametrize(
+    "place", ["models/x.gguf", r"C:\x", "x.GGUF", "x.gguf ", "x.gguf\n", "scripted:x", "\\\\server\\x"]
+)
 def test_without_trust_a_path_is_not_taken(place: str) -> None:
     settings, problems = read({"model": place, "adapter": place, "endpoint": "http://127.0.0.1:1"}, trusted=False)
     assert settings == Settings()

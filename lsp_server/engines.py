@@ -67,11 +67,13 @@ class Engines:
         """
         if self._served is not None:
             return self._served
-        choice = await self._choice()
-        if choice.is_remote:
-            await self._require_consent(choice, may_ask=may_ask)
-        if choice.missing is not None:
-            await self._require_files(choice.missing, may_ask=may_ask)
+        choice, settled = await self._choice(), None
+        while choice.settings != settled:  # others may have come while the user was asked: they need the same
+            settled = choice.settings
+            if choice.is_remote:
+                await self._require_consent(choice, may_ask=may_ask)
+            if choice.missing is not None:
+                await self._require_files(choice.missing, may_ask=may_ask)
             choice = await self._choice()
         if self._starting is None:
             self._starting = asyncio.create_task(self._start(choice))

@@ -1,13 +1,32 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from lsp_server import engines
+from lsp_server import engines, messages
 from lsp_server.choice import Choice, choose
+from lsp_server.errors import EngineError, KodopisError
 from lsp_server.features import build_server
+from lsp_server.served import Served
 from lsp_server.settings import Settings
+from models.catalog import ModelEntry
+
+ENDPOINT = "https://models.example.org/v1"
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings by which a model was to be reached. None is."""
+    reached: list[Settings] = []
+
+    async def serve(choice: Choice, *_: object, **__: object) -> Served:
+        reached.append(choice.settings)
+        raise EngineError("engine_unreachable", messages.ENGINE_UNREACHABLE, url="")
+
+    monkeypatch.setattr(engines, "serve", serve)
+    return reached
 
 
 async def test_settings_that_come_while_a_model_is_chosen_are_the_ones_chosen_by(
@@ -24,3 +43,42 @@ async def test_settings_that_come_while_a_model_is_chosen_are_the_ones_chosen_by
 
     monkeypatch.setattr(engines, "choose", choose_slowly)
     assert (await made._choice()).settings == newer
+
+
+async def test_an_endpoint_that_is_set_while_a_model_is_fetched_needs_consent_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: list[Settings]
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    made = build_server().engines
+    made.configure(Settings(model="qwen2.5-coder-0.5b"))
+
+    async def fetch(entry: ModelEntry, *, is_awaited: bool) -> bool:
+        made.configure(Settings(endpoint=ENDPOINT))
+        return True
+
+    async def refuse(text: str, actions: Sequence[str]) -> str:
+        return messages.ENDPOINT_NO()
+
+    monkeypatch.setattr(made, "_ask_and_fetch", fetch)
+    monkeypatch.setattr(made._editor, "ask", refuse)
+    with pytest.raises(KodopisError) as caught:
+        await made.served(may_ask=True)
+    assert (caught.value.code, reached) == ("endpoint_refused", [])
+
+
+async def test_an_endpoint_that_was_given_up_while_its_user_was_asked_is_not_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: list[Settings]
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    here = Settings(model=f"scripted:{tmp_path / 'script.toml'}")
+    made = build_server().engines
+    made.configure(Settings(endpoint=ENDPOINT))
+
+    async def agree_late(text: str, actions: Sequence[str]) -> str:
+        made.configure(here)
+        return messages.ENDPOINT_YES()
+
+    monkeypatch.setattr(made._editor, "ask", agree_late)
+    with pytest.raises(EngineError):
+        await made.served(may_ask=True)
+    assert reached == [here]

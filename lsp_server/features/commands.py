@@ -13,7 +13,7 @@ from lsp_server import messages
 from lsp_server.choice import choose
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
-from lsp_server.features.edits import edit_document
+from lsp_server.features.edits import edit_document, require_same
 from lsp_server.features.inline_completion import item
 from lsp_server.offer import Offer
 from lsp_server.server import KodopisServer
@@ -30,12 +30,13 @@ async def variants(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, list[
     """Different answers for a place."""
     argument = Argument("kodopis.variants", raw)
     document = ls.python_document(argument.uri)
-    place = document.place(argument.position)
+    place, revision = document.place(argument.position), document.revision
     served = await ls.engines.served(may_ask=True)
+    require_same(ls, document, revision)
     cells = ls.documents.earlier_cells(document.uri)
     question = ls.scheduler.question(document, place, is_automatic=False, cells=cells)
     is_warm = ls.scheduler.is_warm(document.uri, place.line)
-    revision, items = document.revision, []
+    items = []
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
         with ls.engines.thinking(served):
             async with aclosing(different_answers(served, question, argument.count, is_warm=is_warm)) as answers:
@@ -43,8 +44,7 @@ async def variants(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, list[
                     ls.statistics.count(answer)
                     insertion = answer.plan.insertion
                     items.append(item(document, Offer(insertion.line, insertion.replace_end, answer.text)))
-    if document.revision != revision:
-        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
+    require_same(ls, document, revision)
     return {"items": items}
 
 
@@ -55,6 +55,7 @@ async def write(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     place = document.place(argument.position)
     cells, revision = ls.documents.earlier_cells(document.uri), document.revision
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
+        require_same(ls, document, revision)  # the editor was asked whether it shows the progress
         offer = await ls.scheduler.suggest(document, place, is_automatic=False, cells=cells)
     if offer is None and document.revision != revision:
         raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)

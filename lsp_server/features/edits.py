@@ -15,6 +15,16 @@ from lsp_server.server import KodopisServer
 from lsp_server.workspace import LineDocument
 
 
+def require_same(ls: KodopisServer, document: LineDocument, revision: int) -> None:
+    """Places that were found in a document at a revision hold for no other, nor for one that was opened anew.
+
+    Raises:
+        KodopisError: `document_changed`.
+    """
+    if document.revision != revision or ls.documents.opened(document.uri) is not document:
+        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
+
+
 async def edit_document(ls: KodopisServer, document: LineDocument, edits: list[types.TextEdit], label: str) -> bool:
     """Change an open document at the version that the server knows; whether the editor did."""
     if ls.editor.versions_edits:

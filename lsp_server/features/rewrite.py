@@ -32,7 +32,7 @@ from lsp_server.definitions import Definition, definition_at, top_level_names
 from lsp_server.document import Place
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
-from lsp_server.features.edits import add_to_file, edit_document, readable_document
+from lsp_server.features.edits import add_to_file, edit_document, readable_document, require_same
 from lsp_server.rewriting import (
     asked_for,
     chosen,
@@ -134,12 +134,12 @@ async def _answer(
     Raises:
         KodopisError: `too_long` where the code does not fit, `superseded`, `document_changed`.
     """
+    revision = document.revision  # the model may take minutes to come
     served = await ls.engines.served(may_ask=True)
     max_tokens = await tokens_to_rewrite(served, code) if is_rewrite else ANSWER_TOKENS
     _, n_seen, n_lines = await first_lines(served, code, max_tokens)
     if n_seen < n_lines:
         raise KodopisError("too_long", messages.SELECTION_TOO_LONG, read=n_seen)
-    revision = document.revision
     this = asyncio.current_task()
     assert this is not None
     said = Said("")
@@ -149,8 +149,7 @@ async def _answer(
             async with aclosing(converse(served, question, max_tokens=max_tokens, document=key)) as answer:
                 async for latest in answer:
                     said = latest
-    if document.revision != revision or ls.documents.opened(document.uri) is not document:
-        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
+    require_same(ls, document, revision)
     return said
 
 

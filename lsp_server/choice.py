@@ -30,6 +30,8 @@ from models.errors import ModelError
 from models.prompt import Kind
 from models.store import Store
 
+Processes = dict[EngineSpec, EngineProcess]
+
 SCRIPT_MARK = "scripted:"
 _SCRIPT_FORMATS: Mapping[Kind, str] = {"code": "chatml", "docstring": "prefix", "fim": "qwen-fim", "chat": "chatml"}
 _UNKNOWN_FORMATS: Mapping[Kind, str] = {"code": "prefix", "fim": "prefix", "chat": "chatml"}
@@ -126,24 +128,31 @@ def without_adapter(choice: Choice, trouble: str) -> Choice:
     return replace(choice, routes=routes, spec=replace(choice.spec, adapters=()), adapter_id="", trouble=trouble)
 
 
-async def serve(choice: Choice, on_wait: OnWait | None = None, idle_timeout_s: float = 900.0) -> Served:
+async def serve(
+    choice: Choice,
+    on_wait: OnWait | None = None,
+    idle_timeout_s: float = 900.0,
+    processes: Processes | None = None,
+) -> Served:
     """Reach the chosen model: connect, or start its engine and wait until it is loaded.
 
-    Where the engine refuses the adapter, its base is served, and `Served.trouble` says why.
+    Where the engine refuses the adapter, its base is served, and `Served.trouble` says why. `processes` are those of
+    earlier calls, which remember what did not load and how often it was started; new ones are added.
 
     Raises:
         EngineError: why that is not possible.
         KodopisError: `model_not_installed`.
     """
+    processes = {} if processes is None else processes
     try:
-        return await _serve(choice, on_wait, idle_timeout_s)
+        return await _serve(choice, on_wait, idle_timeout_s, processes)
     except EngineError as error:
         if error.code != "adapter_damaged":
             raise
-        return await _serve(without_adapter(choice, str(error)), on_wait, idle_timeout_s)
+        return await _serve(without_adapter(choice, str(error)), on_wait, idle_timeout_s, processes)
 
 
-async def _serve(choice: Choice, on_wait: OnWait | None, idle_timeout_s: float) -> Served:
+async def _serve(choice: Choice, on_wait: OnWait | None, idle_timeout_s: float, processes: Processes) -> Served:
     settings, routes = choice.settings, choice.routes
     if choice.spec is None:
         engine: Engine = await connect_endpoint(settings.endpoint)
@@ -154,8 +163,10 @@ async def _serve(choice: Choice, on_wait: OnWait | None, idle_timeout_s: float) 
         served = _served(choice, engine, props, found.routes, found.lora)
         return replace(served, model_id=name, title=name, bare_lora=found.bare_lora, trouble=found.trouble)
     choice.require_installed()
-    check = functools.partial(_verify, choice.entry)
-    engine = LocalEngine(EngineProcess(choice.spec, idle_timeout_s=idle_timeout_s, check=check), on_wait)
+    if choice.spec not in processes:
+        check = functools.partial(_verify, choice.entry)
+        processes[choice.spec] = EngineProcess(choice.spec, idle_timeout_s=idle_timeout_s, check=check)
+    engine = LocalEngine(processes[choice.spec], on_wait)
     props = await engine.props()
     return _served(
         choice, engine, props, routes, {kind: (LoraScale(0, scale),) for kind, scale in routes.scales.items()}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from lsprotocol import types
 
 from lsp_server import consent, messages
-from lsp_server.choice import Choice, choose, serve
+from lsp_server.choice import Choice, Processes, choose, serve
 from lsp_server.download import download
 from lsp_server.editor import Editor, Status
 from lsp_server.engine.client import require_secure
@@ -37,6 +37,7 @@ class Engines:
         self._settings = Settings()
         self._served: Served | None = None
         self._starting: asyncio.Task[Served] | None = None
+        self._processes: Processes = {}
         self._asked: set[str] = set()
         self._fetching: asyncio.Task[bool] | None = None
         self._consenting: dict[str, asyncio.Task[bool]] = {}
@@ -76,6 +77,8 @@ class Engines:
                 await self._require_files(choice.missing, may_ask=may_ask)
             choice = await self._choice()
         if self._starting is None:
+            if may_ask:
+                self._processes = {}  # who asks by hand has perhaps mended what was wrong
             self._starting = asyncio.create_task(self._start(choice))
             self._starting.add_done_callback(_look_at_error)
         return await asyncio.shield(self._starting)
@@ -143,6 +146,7 @@ class Engines:
             self._starting.cancel()
         self._starting = None
         self._served = None
+        self._processes = {}  # what did not load before may load now
         self._editor.set_status(Status("off"))
 
     async def _choice(self) -> Choice:
@@ -167,7 +171,7 @@ class Engines:
                     report(percent, f"{seconds:.0f} s")
 
                 with _told_of_files():
-                    served = await serve(choice, on_wait)
+                    served = await serve(choice, on_wait, processes=self._processes)
         except (KodopisError, ModelError) as error:
             self.failed(error)
             raise

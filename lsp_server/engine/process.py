@@ -100,6 +100,8 @@ class EngineProcess:
                 raise start_error(self._child.poll() if self._child else None, _tail(self._path(identity)))
             except EngineError as error:
                 self._failure = (time.monotonic(), identity, error)
+                if error.code in _LOAD_ERRORS and self._starts:
+                    self._starts.pop()  # it said why it did not load: that is no death
                 raise
 
     async def stop(self) -> bool:

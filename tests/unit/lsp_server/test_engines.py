@@ -7,6 +7,8 @@ import pytest
 
 from lsp_server import engines, messages
 from lsp_server.choice import Choice, choose
+from lsp_server.engine.process import EngineProcess
+from lsp_server.engine.statefile import EngineState
 from lsp_server.errors import EngineError, KodopisError
 from lsp_server.features import build_server
 from lsp_server.served import Served
@@ -82,3 +84,32 @@ async def test_an_endpoint_that_was_given_up_while_its_user_was_asked_is_not_rea
     with pytest.raises(EngineError):
         await made.served(may_ask=True)
     assert reached == [here]
+
+
+async def test_a_model_that_did_not_load_is_not_started_again_for_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    script = tmp_path / "script.toml"
+    script.write_text("", encoding="utf-8")
+    starts: list[str] = []
+
+    def start(_: EngineProcess, identity: str) -> EngineState:
+        starts.append(identity)
+        raise EngineError("out_of_memory", messages.OUT_OF_MEMORY, path=script)
+
+    monkeypatch.setattr(EngineProcess, "_start", start)
+    made = build_server().engines
+    made.configure(Settings(model=f"scripted:{script}"))
+    for _ in range(3):
+        with pytest.raises(EngineError) as caught:
+            await made.served(may_ask=False)
+        assert caught.value.code == "out_of_memory"
+    assert len(starts) == 1
+    with pytest.raises(EngineError):
+        await made.served(may_ask=True)  # somebody asks by hand
+    assert len(starts) == 2
+    made.configure(Settings(model=f"scripted:{script}", automatic=False))
+    with pytest.raises(EngineError):
+        await made.served(may_ask=False)
+    assert len(starts) == 3

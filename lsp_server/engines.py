@@ -163,12 +163,18 @@ class Engines:
     async def _start(self, choice: Choice) -> Served:
         status = Status("starting", choice.title, choice.is_remote)
         self._editor.set_status(status)
+        this = asyncio.current_task()
+        assert this is not None
         try:
             async with self._editor.progress(messages.LOADING_TITLE(title=choice.title)) as report:
 
                 def on_wait(seconds: float, percent: int | None) -> None:
-                    self._editor.update_status(state="loading", percent=percent)
-                    report(percent, f"{seconds:.0f} s")
+                    if not this.done():
+                        self._editor.update_status(state="loading", percent=percent)
+                        report(percent, f"{seconds:.0f} s")
+                    elif self._n_thinking and self._settings == choice.settings:
+                        # Started again. The progress has ended, and only `thinking` tells when this has.
+                        self._editor.update_status(state="loading", percent=percent)
 
                 with _told_of_files():
                     served = await serve(choice, on_wait, processes=self._processes)
@@ -179,7 +185,7 @@ class Engines:
             self._editor.set_status(Status("off"))
             raise
         finally:
-            if self._starting is asyncio.current_task():  # new settings may have begun another start
+            if self._starting is this:  # new settings may have begun another start
                 self._starting = None
         if self._settings == choice.settings:
             self._served = served

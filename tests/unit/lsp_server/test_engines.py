@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from lsp_server import engines, messages
 from lsp_server.choice import Choice, choose
-from lsp_server.engine.process import EngineProcess
+from lsp_server.editor import Report
+from lsp_server.engine.process import EngineProcess, OnWait
 from lsp_server.engine.statefile import EngineState
 from lsp_server.errors import EngineError, KodopisError
 from lsp_server.features import build_server
@@ -113,3 +115,33 @@ async def test_a_model_that_did_not_load_is_not_started_again_for_every_request(
     with pytest.raises(EngineError):
         await made.served(may_ask=False)
     assert len(starts) == 3
+
+
+async def test_an_engine_that_starts_again_later_leaves_no_loading_in_the_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    waits: list[OnWait] = []
+    reports: list[int | None] = []
+
+    async def serve(choice: Choice, on_wait: OnWait, **_: object) -> Served:
+        waits.append(on_wait)
+        on_wait(1.0, 50)
+        return Served(None, "", choice.title, {}, {}, 4096)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def progress(title: str) -> AsyncIterator[Report]:
+        yield lambda percent, text: reports.append(percent)
+
+    monkeypatch.setattr(engines, "serve", serve)
+    made = build_server().engines
+    monkeypatch.setattr(made._editor, "progress", progress)
+    made.configure(Settings(model=f"scripted:{tmp_path / 'script.toml'}"))
+    served = await made.served(may_ask=False)
+    (on_wait,) = waits
+    on_wait(1.0, 80)  # as for a warm-up
+    assert (reports, made._editor.status.state) == ([50], "ready")
+    with made.thinking(served):
+        on_wait(1.0, 80)
+        assert made._editor.status.state == "loading"
+    assert (reports, made._editor.status.state) == ([50], "ready")

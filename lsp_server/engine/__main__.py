@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import logging.handlers
 import os
@@ -142,7 +141,7 @@ async def _serve(options: argparse.Namespace, state: EngineState, listener: sock
     await serving
     watching.cancel()
     if error is None:
-        _remove_own(options.state_file, state)
+        state.remove(options.state_file)
     await asyncio.to_thread(worker.close)
     log.info("pid %d ends", state.pid)
     return 0 if error is None else 1
@@ -155,14 +154,6 @@ async def _watch_idle(host: Host, timeout_s: float, shut_down: Callable[[], None
             log.info("idle for %g s", timeout_s)
             shut_down()
             return
-
-
-def _remove_own(path: Path, state: EngineState) -> None:
-    """Remove the state file, unless it is another engine's by now."""
-    written = EngineState.read(path)
-    if written is not None and written.token == state.token:
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def _log_to(path: Path, is_verbose: bool) -> None:

@@ -256,8 +256,7 @@ def _await_end(path: Path, state: EngineState) -> None:
         except psutil.TimeoutExpired:
             if is_alive(state):
                 process.kill()
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+    state.remove(path)  # another window may have started the next engine meanwhile
 
 
 def is_alive(state: EngineState) -> bool:

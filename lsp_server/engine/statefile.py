@@ -6,6 +6,7 @@ one (`process`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -46,6 +47,13 @@ class EngineState:
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
+
+    def remove(self, path: Path) -> None:
+        """Remove the file, unless it is another engine's by now."""
+        written = EngineState.read(path)
+        if written is not None and written.token == self.token:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     @staticmethod
     def read(path: Path) -> EngineState | None:

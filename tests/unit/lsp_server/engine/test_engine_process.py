@@ -23,6 +23,7 @@ from lsp_server.engine.client import HttpEngine
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import (
     EngineProcess,
+    _await_end,
     _windows_flags,
     is_alive,
     running_engines,
@@ -297,3 +298,15 @@ def test_a_taken_port_is_written_into_the_state(spec: EngineSpec, home: Path) ->
     assert code == 1
     assert state is not None
     assert state.error == "port_taken"
+
+
+@pytest.mark.parametrize("is_next", [False, True])
+def test_what_is_left_of_an_engine_that_ended_is_removed_but_not_the_next_one(home: Path, is_next: bool) -> None:
+    path, gone = home / "x.json", subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    ended = EngineState(gone.pid, 0.0, 1, "a", "", "")
+    written = replace(ended, token="b") if is_next else ended
+    written.write(path)
+    _await_end(path, ended)
+    assert EngineState.read(path) == (written if is_next else None)
+    path.unlink(missing_ok=True)

@@ -96,7 +96,8 @@ class Engines:
     async def fetch(self, model: str) -> bool:
         """Fetch a model (`""`: the chosen one) without asking; the user has just said so. False where cancelled."""
         settings = self._settings if not model else Settings(model=model)
-        choice = await asyncio.to_thread(choose, settings)
+        with told_of_files():
+            choice = await asyncio.to_thread(choose, settings)
         return True if choice.missing is None else await self._fetch(choice.missing)
 
     async def stop(self) -> bool:
@@ -151,7 +152,7 @@ class Engines:
 
     async def _choice(self) -> Choice:
         try:
-            with _told_of_files():
+            with told_of_files():
                 while True:
                     choice = await asyncio.to_thread(choose, self._settings)
                     if choice.settings == self._settings:  # others may have come meanwhile
@@ -176,7 +177,7 @@ class Engines:
                         # Started again. The progress has ended, and only `thinking` tells when this has.
                         self._editor.update_status(state="loading", percent=percent)
 
-                with _told_of_files():
+                with told_of_files():
                     served = await serve(choice, on_wait, processes=self._processes)
         except (KodopisError, ModelError) as error:
             self.failed(error)
@@ -218,7 +219,8 @@ class Engines:
             question = messages.ENDPOINT_QUESTION(endpoint=endpoint)
             answer = await self._editor.ask(question, [messages.ENDPOINT_YES(), messages.ENDPOINT_NO()])
             if answer == messages.ENDPOINT_YES():
-                await asyncio.to_thread(consent.allow, endpoint)
+                with told_of_files():
+                    await asyncio.to_thread(consent.allow, endpoint)
             return answer == messages.ENDPOINT_YES()
         finally:
             del self._consenting[endpoint]
@@ -297,7 +299,7 @@ def _size(entry: ModelEntry) -> str:
 
 
 @contextlib.contextmanager
-def _told_of_files() -> Iterator[None]:
+def told_of_files() -> Iterator[None]:
     """Turn what the system says of files (a full disk, rights that are missing) into an error for the user."""
     try:
         yield

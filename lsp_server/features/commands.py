@@ -11,6 +11,7 @@ from lsprotocol import types
 
 from lsp_server import messages
 from lsp_server.choice import choose
+from lsp_server.engines import told_of_files
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.features.edits import edit_document, require_same
@@ -71,7 +72,8 @@ async def status(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     found = ls.editor.status.to_json()
     if not found["model"]:
         try:
-            choice = await asyncio.to_thread(choose, ls.engines.settings)
+            with told_of_files():
+                choice = await asyncio.to_thread(choose, ls.engines.settings)
         except (KodopisError, ModelError) as error:
             return {**found, "state": "error", "message": str(error)}
         found |= {"model": choice.title, "remote": choice.is_remote}
@@ -101,7 +103,8 @@ async def models(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
             for entry in catalog.entries
         ]
 
-    return {"models": await asyncio.to_thread(listed)}
+    with told_of_files():
+        return {"models": await asyncio.to_thread(listed)}
 
 
 async def download(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, bool]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server import engines, messages
+from lsp_server import consent, engines, messages
 from lsp_server.choice import Choice, choose
 from lsp_server.editor import Report
 from lsp_server.engine.process import EngineProcess, OnWait
 from lsp_server.engine.statefile import EngineState
 from lsp_server.errors import EngineError, KodopisError
-from lsp_server.features import build_server
+from lsp_server.features import build_server, commands
 from lsp_server.served import Served
 from lsp_server.settings import Settings
 from models.catalog import ModelEntry
@@ -145,3 +145,33 @@ async def test_an_engine_that_starts_again_later_leaves_no_loading_in_the_status
         on_wait(1.0, 80)
         assert made._editor.status.state == "loading"
     assert (reports, made._editor.status.state) == ([50], "ready")
+
+
+async def test_a_consent_that_cannot_be_written_is_told_of_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    made = build_server().engines
+    made.configure(Settings(endpoint=ENDPOINT))
+
+    async def agree(text: str, actions: Sequence[str]) -> str:
+        return messages.ENDPOINT_YES()
+
+    def allow(endpoint: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(made._editor, "ask", agree)
+    monkeypatch.setattr(consent, "allow", allow)
+    with pytest.raises(KodopisError) as caught:
+        await made.served(may_ask=True)
+    assert caught.value.code == "data_unwritable"
+
+
+async def test_commands_tell_of_a_data_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", "/" + "x" * 300)  # a name that is too long raises where none would not be there
+    server = build_server()
+    for asked in (commands.models(server, {}, None), commands.download(server, {}, None)):
+        with pytest.raises(KodopisError) as caught:
+            await asked
+        assert caught.value.code == "data_unwritable"
+    assert (await commands.status(server, {}, None))["state"] == "error"

@@ -6,6 +6,7 @@ Owns: walking that way, streaming, going on after an interruption, variants. Doe
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -31,6 +32,7 @@ LONG_INSTRUCTION_CHARS = 400
 _MAX_TASK_TOKENS = 1_000
 _TASK_SHARE = 2.3  # room for its second telling in a conversation, for the code below, for what is above
 _VARIANT_TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
+_VARIANTS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -287,15 +289,20 @@ def other_kind(served: Served, answer: Answer) -> Kind | None:
 
 
 async def variants(served: Served, question: Question, count: int, *, is_warm: bool = False) -> AsyncGenerator[Answer]:
-    """Up to `count` different answers, the greedy one first; fewer where the model has no more to say."""
+    """Up to `count` different answers, the greedy one first; fewer where the model has no more to say.
+
+    They are asked for under a name of their own: two requests by hand under one, each of which is asked again when it
+    is replaced, would replace each other for ever.
+    """
     seen: set[str] = set()
+    document = f"{question.document}#{next(_VARIANTS)}" if question.document else ""
     plan = await make_plan(served, replace(question, is_automatic=False, time_budget_ms=0), is_warm=is_warm)
     if plan is None:
         return
     for attempt, temperature in enumerate((plan.question.temperature, *_VARIANT_TEMPERATURES)):
         if len(seen) == count:
             return
-        asked = replace(plan.question, temperature=temperature, seed=attempt)
+        asked = replace(plan.question, temperature=temperature, seed=attempt, document=document)
         answer = Answer(replace(plan, question=asked))
         async for _ in answer.stream(served):
             pass

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from lsp_server.choice import choose, serve
 from lsp_server.document import Place, Source
-from lsp_server.engine.base import LoraScale
+from lsp_server.engine.base import Chunk, CompletionRequest, LoraScale
 from lsp_server.engine.local import LocalEngine
 from lsp_server.errors import EngineError
 from lsp_server.served import Served, _plain
@@ -111,6 +111,24 @@ async def test_variants_do_not_repeat(served: Served) -> None:
     assert [answer.text async for answer in variants(served, question(), 3)] == [
         "\n".join(f"    {line}" for line in BODY.split("\n"))
     ]
+
+
+async def test_variants_that_are_asked_for_at_once_do_not_replace_each_other(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str]] = []
+    complete = served.engine.complete
+
+    def noted(request: CompletionRequest) -> AsyncIterator[Chunk]:
+        asked[-1].add(request.document)
+        return complete(request)
+
+    monkeypatch.setattr(served.engine, "complete", noted)
+    for _ in range(2):
+        asked.append(set())
+        assert [answer async for answer in variants(served, question(document="session:x.py"), 2)]
+    assert "session:x.py" not in asked[0] | asked[1]
+    assert not asked[0] & asked[1]
 
 
 async def test_a_warm_up_leaves_the_prompt_in_the_engine(served: Served) -> None:

@@ -165,7 +165,9 @@ async def connect_endpoint(url: str, api_key: str = "") -> HttpEngine | OpenAIEn
     """
     url = url.rstrip("/")
     require_secure(url)
-    key = api_key or _key_for(url)
+    key = (api_key or _key_for(url)).strip()
+    if not (key.isascii() and key.isprintable()):  # no header can hold it
+        raise EngineError("engine_unauthorized", messages.ENGINE_UNAUTHORIZED, url=url)
     base = url.removesuffix("/v1")
     if (body := await _probe(base, "/props", key)) is not None and "default_generation_settings" in body:
         return HttpEngine(base, key)

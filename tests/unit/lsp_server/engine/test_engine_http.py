@@ -284,6 +284,18 @@ async def test_endpoints_that_are_not_used(url: str, code: str) -> None:
     assert url in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["ключ", "a\nb"])
+async def test_a_key_that_no_header_can_hold_is_a_wrong_key(served: Served, key: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        await connect_endpoint(served.url, key)
+    assert caught.value.code == "engine_unauthorized"
+
+
+async def test_blanks_around_a_key_do_not_count(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KODOPIS_API_KEY", f"{TOKEN}\n")
+    assert isinstance(await connect_endpoint(served.url), HttpEngine)
+
+
 async def test_a_proxy_of_the_environment_is_not_asked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

@@ -44,7 +44,7 @@ _NOTEBOOKS = types.NotebookDocumentSyncOptions(
 )
 
 
-_OF_NO_INTEREST = ("not_open", "not_python", "consent_awaited", "model_awaited")
+_OF_NO_INTEREST = ("not_open", "not_python", "document_changed", "consent_awaited", "model_awaited")
 """Errors that only somebody who asked by hand is told of."""
 
 

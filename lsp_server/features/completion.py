@@ -5,6 +5,7 @@ from __future__ import annotations
 from lsprotocol import types
 
 from lsp_server.errors import KodopisError
+from lsp_server.features.edits import require_same
 from lsp_server.server import KodopisServer
 from models.errors import ModelError
 
@@ -23,8 +24,11 @@ async def completion(ls: KodopisServer, params: types.CompletionParams) -> types
     """At most one item. Editors ask for completion while one types, so only finished instructions are answered."""
     none = types.CompletionList(is_incomplete=True, items=[])
     try:
-        await ls.configured.wait()
         document = ls.python_document(params.text_document.uri)
+        revision = document.revision
+        await ls.configured.wait()
+        # The settings may take seconds to come, and the place is one in the text as it was.
+        require_same(ls, document, revision)
         if not ls.engines.settings.automatic:
             return none
         cells = ls.documents.earlier_cells(document.uri)

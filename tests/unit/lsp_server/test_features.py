@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps
 from lsp_server.errors import KodopisError
 from lsp_server.features import COMMANDS, build_server
+from lsp_server.features.completion import completion
 from lsp_server.served import Served
 from lsp_server.server import KodopisServer
 
@@ -124,3 +127,24 @@ async def test_what_changed_while_the_editor_was_asked_is_not_written_into(
     with pytest.raises(KodopisError) as caught:
         await COMMANDS["kodopis.write"](server, argument, None)
     assert caught.value.code == "document_changed"
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+async def test_a_completion_that_waited_for_settings_is_for_the_text_as_it_was(
+    session: tuple[KodopisServer, Tell], monkeypatch: pytest.MonkeyPatch, is_changed: bool
+) -> None:
+    server, tell = session
+
+    async def come(*, may_ask: bool) -> Served:
+        return served()
+
+    monkeypatch.setattr(server.engines, "served", come)
+    server.configured.clear()
+    params = types.CompletionParams(types.TextDocumentIdentifier(FILE), types.Position(2, 0))
+    asked = asyncio.ensure_future(completion(server, params))
+    await asyncio.sleep(0)
+    if is_changed:
+        change = {"text": f"{TEXT}z = 1\n"}
+        tell("textDocument/didChange", {"textDocument": {"uri": FILE, "version": 2}, "contentChanges": [change]})
+    server.configured.set()
+    assert len((await asked).items) == (0 if is_changed else 1)

@@ -7,12 +7,15 @@ not used for longest is taken over.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lsp_server.engine.backend import shared_length
+from lsp_server.engine.backend import BackendError, shared_length
 from lsp_server.engine.base import CompletionRequest, LoraScale
 from lsp_server.engine.llama import LlamaContext
+
+log = logging.getLogger(__name__)
 
 _ALIKE = 0.5
 
@@ -65,8 +68,13 @@ class Slots:
 
     def _vacant(self, lora: tuple[LoraScale, ...]) -> Slot:
         if len(self._slots) < self._limit:
-            slot = Slot(self._new_context(), "", "", ())
-            self._slots.insert(0, slot)
+            try:
+                self._slots.insert(0, Slot(self._new_context(), "", "", ()))
+            except BackendError as error:
+                if not self._slots:
+                    raise
+                log.warning("no more than %d caches: %s", len(self._slots), error)
+                self._limit = len(self._slots)  # there is no memory for another one
         slot = self._slots[0]
         if slot.lora != lora:
             slot.context.set_adapters(lora)

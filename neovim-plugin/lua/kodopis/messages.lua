@@ -13,8 +13,8 @@ local texts = {
     en = 'Kodopis needs Neovim 0.11 or newer: update the editor.',
   },
   no_server = {
-    ru = 'Сервер «%s» не найден: установите его (pip install "папка-проекта[engine]") или укажите путь в vim.lsp.config; '
-      .. 'подробнее :checkhealth kodopis.',
+    ru = 'Сервер «%s» не найден: установите его (pip install "папка-проекта[engine]") или укажите путь в '
+      .. 'vim.lsp.config; подробнее :checkhealth kodopis.',
     en = 'The server "%s" is not found: install it (pip install "folder-of-the-project[engine]") or give its path in '
       .. 'vim.lsp.config; see :checkhealth kodopis.',
   },

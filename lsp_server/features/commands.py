@@ -58,9 +58,8 @@ async def write(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
         require_same(ls, document, revision)  # the editor was asked whether it shows the progress
         offer = await ls.scheduler.suggest(document, place, is_automatic=False, cells=cells)
-    if offer is None and document.revision != revision:
-        raise KodopisError("document_changed", messages.DOCUMENT_CHANGED)
     if offer is None:
+        require_same(ls, document, revision)
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)
     edit = types.TextEdit(document.span(offer.start, offer.end), offer.text)
     applied = await edit_document(ls, document, [edit], messages.ACTION_WRITE())

@@ -1,4 +1,4 @@
-/** The extension's own settings, read in one place. What the server reads it asks for itself. */
+/** The extension's own settings, and VS Code's proxy, read in one place. What the server reads it asks for itself. */
 
 import * as vscode from "vscode";
 import type { EngineBuild } from "./environment/plan.js";

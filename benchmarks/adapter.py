@@ -27,9 +27,9 @@ from benchmarks.client import BenchmarkEditor
 from benchmarks.editing import ask, cases
 from benchmarks.records import Record, Records
 from finetune.evaluate.intervals import paired_bootstrap
-from lsp_server.choice import choose, serve
 from lsp_server.engine.base import Chunk, CompletionRequest
 from lsp_server.errors import KodopisError
+from lsp_server.serving.choice import choose, serve
 from lsp_server.settings import Settings
 from models.catalog import Catalog
 from models.errors import ModelError

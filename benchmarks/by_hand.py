@@ -12,9 +12,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from lsp_server.choice import choose, serve
 from lsp_server.engine.base import Chunk, CompletionRequest
-from lsp_server.served import Served
+from lsp_server.serving.choice import choose, serve
+from lsp_server.serving.served import Served
 from lsp_server.settings import Settings
 from models.prompt import Prompt, Segment, Turn, chat_template_of, render_chat
 

@@ -25,10 +25,10 @@ from typing import Literal, get_args
 
 from benchmarks.client import BenchmarkEditor
 from benchmarks.records import Record, Records
-from lsp_server.choice import choose
 from lsp_server.errors import KodopisError
+from lsp_server.serving.choice import choose
 from lsp_server.settings import Settings
-from lsp_server.syntax import compiles
+from lsp_server.source.syntax import compiles
 from models.errors import ModelError
 
 CODE = Path(__file__).parent.parent / "lsp_server"

@@ -30,12 +30,12 @@ from benchmarks.editing.cases import EditingCase
 from finetune.base import Base, load_model
 from finetune.evaluate import sandbox
 from finetune.evaluate.intervals import paired_bootstrap
-from lsp_server.choice import choose, serve
-from lsp_server.document import Place, Source
+from lsp_server.answering.suggest import Plan, Question, make_plan
 from lsp_server.errors import KodopisError
+from lsp_server.serving.choice import choose, serve
 from lsp_server.settings import Settings
 from lsp_server.shaping import Shaper
-from lsp_server.suggest import Plan, Question, make_plan
+from lsp_server.source.document import Place, Source
 from models.catalog import Catalog
 from models.errors import ModelError
 from models.store import Store

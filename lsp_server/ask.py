@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsp_server import messages
-from lsp_server.choice import choose, serve
-from lsp_server.document import Place, Source
+from lsp_server.answering.suggest import Answer, Question, make_plan, other_kind
+from lsp_server.connection.workspace import split_lines
 from lsp_server.errors import KodopisError
-from lsp_server.instruction import insertion_at
-from lsp_server.served import Served
+from lsp_server.request.instruction import insertion_at
+from lsp_server.serving.choice import choose, serve
+from lsp_server.serving.served import Served
 from lsp_server.settings import Settings
-from lsp_server.suggest import Answer, Question, make_plan, other_kind
-from lsp_server.workspace import split_lines
+from lsp_server.source.document import Place, Source
 from models.prompt import Kind
 
 

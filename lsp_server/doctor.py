@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import cast
 
 from lsp_server import messages
-from lsp_server.choice import Choice, choose, serve
 from lsp_server.engine.base import Chunk, CompletionRequest, Timings
 from lsp_server.engine.spec import state_dir
 from lsp_server.errors import EngineError
+from lsp_server.serving.choice import Choice, choose, serve
 from lsp_server.settings import Settings
 from models.home import data_home
 from models.machine import Machine, this_machine

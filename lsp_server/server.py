@@ -21,16 +21,16 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
 from lsp_server import messages, settings
-from lsp_server.document import Place
-from lsp_server.editor import Editor
-from lsp_server.engines import Engines
+from lsp_server.answering.scheduler import Scheduler
+from lsp_server.answering.statistics import Statistics
+from lsp_server.answering.suggest import Answer
+from lsp_server.connection.editor import Editor
+from lsp_server.connection.protocol import KodopisProtocol
+from lsp_server.connection.transport import serve_stdio, serve_tcp
+from lsp_server.connection.workspace import LineDocument, LineWorkspace
 from lsp_server.errors import KodopisError
-from lsp_server.protocol import KodopisProtocol
-from lsp_server.scheduler import Scheduler
-from lsp_server.statistics import Statistics
-from lsp_server.suggest import Answer
-from lsp_server.transport import serve_stdio, serve_tcp
-from lsp_server.workspace import LineDocument, LineWorkspace
+from lsp_server.serving.engines import Engines
+from lsp_server.source.document import Place
 from models.errors import ModelError
 from models.messages import set_language
 

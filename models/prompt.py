@@ -1,8 +1,8 @@
 """The one place where a prompt is rendered, for training and for serving alike.
 
-Owns: turning what is asked into a list of segments. Does not own: choosing what the model sees (`lsp_server.context`),
-tokenising (the engine does). A segment marked special may become special tokens; all other text, whatever it
-contains, must stay text: tokenise it with `parse_special` off.
+Owns: turning what is asked into a list of segments. Does not own: choosing what the model sees
+(`lsp_server.request.context`), tokenising (the engine does). A segment marked special may become special tokens; all
+other text, whatever it contains, must stay text: tokenise it with `parse_special` off.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ class Score:
 
 def found_text(lines: Iterable[str], line: int, column: int) -> str | None:
     """What detection finds for an automatic request at the cursor; None for nothing."""
-    from lsp_server import instruction  # noqa: PLC0415 - `--help` and the cases need no server
-    from lsp_server.document import Place, Source  # noqa: PLC0415
+    from lsp_server.request import instruction  # noqa: PLC0415 - `--help` and the cases need no server
+    from lsp_server.source.document import Place, Source  # noqa: PLC0415
 
     source = Source(uri="file:///detection.py", lines=tuple(lines))
     found = instruction.find(source, Place(line, column), automatic=True)

@@ -6,12 +6,13 @@ from typing import Any
 
 from lsprotocol import types
 
-from lsp_server import instruction, messages
-from lsp_server.definitions import definition_at
+from lsp_server import messages
+from lsp_server.connection.workspace import LineDocument
 from lsp_server.errors import KodopisError
 from lsp_server.features.rewrite import has_module
+from lsp_server.request import instruction
 from lsp_server.server import KodopisServer
-from lsp_server.workspace import LineDocument
+from lsp_server.source.definitions import definition_at
 
 REWRITE = types.CodeActionKind.RefactorRewrite
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix, REWRITE])

@@ -10,15 +10,15 @@ from typing import Any
 from lsprotocol import types
 
 from lsp_server import messages
-from lsp_server.choice import choose
-from lsp_server.engines import told_of_files
+from lsp_server.answering.offer import Offer
+from lsp_server.answering.suggest import variants as different_answers
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.features.edits import edit_document, require_same
 from lsp_server.features.inline_completion import item
-from lsp_server.offer import Offer
 from lsp_server.server import KodopisServer
-from lsp_server.suggest import variants as different_answers
+from lsp_server.serving.choice import choose
+from lsp_server.serving.engines import told_of_files
 from models.catalog import Catalog
 from models.errors import ModelError
 from models.store import Store

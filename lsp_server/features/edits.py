@@ -10,9 +10,9 @@ from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
 
 from lsp_server import messages
+from lsp_server.connection.workspace import LineDocument
 from lsp_server.errors import KodopisError
 from lsp_server.server import KodopisServer
-from lsp_server.workspace import LineDocument
 
 
 def require_same(ls: KodopisServer, document: LineDocument, revision: int) -> None:

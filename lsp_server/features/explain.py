@@ -11,7 +11,7 @@ from typing import Any
 from lsprotocol import types
 
 from lsp_server import messages
-from lsp_server.converse import Said, converse, first_lines
+from lsp_server.answering.converse import Said, converse, first_lines
 from lsp_server.errors import KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.server import KodopisServer

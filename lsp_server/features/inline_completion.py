@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 from lsprotocol import types
 
 from lsp_server import messages
+from lsp_server.answering.offer import Offer
+from lsp_server.connection.workspace import LineDocument
 from lsp_server.errors import KodopisError
-from lsp_server.offer import Offer
 from lsp_server.server import KodopisServer
-from lsp_server.workspace import LineDocument
 from models.errors import ModelError
 
 OPTIONS = types.InlineCompletionOptions(work_done_progress=True)

@@ -17,7 +17,7 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from lsp_server import messages
-from lsp_server.converse import (
+from lsp_server.answering.converse import (
     ANSWER_TOKENS,
     DOCSTRING,
     TESTS,
@@ -28,12 +28,7 @@ from lsp_server.converse import (
     first_lines,
     tokens_to_rewrite,
 )
-from lsp_server.definitions import Definition, definition_at, top_level_names
-from lsp_server.document import Place
-from lsp_server.errors import KodopisError
-from lsp_server.features.arguments import Argument
-from lsp_server.features.edits import add_to_file, edit_document, readable_document, require_same
-from lsp_server.rewriting import (
+from lsp_server.answering.rewriting import (
     asked_for,
     chosen,
     common_indent,
@@ -44,9 +39,14 @@ from lsp_server.rewriting import (
     moved_out,
     without,
 )
+from lsp_server.connection.workspace import LineDocument
+from lsp_server.errors import KodopisError
+from lsp_server.features.arguments import Argument
+from lsp_server.features.edits import add_to_file, edit_document, readable_document, require_same
 from lsp_server.server import KodopisServer
-from lsp_server.syntax import indent_of, indent_unit, module_of, parses
-from lsp_server.workspace import LineDocument
+from lsp_server.source.definitions import Definition, definition_at, top_level_names
+from lsp_server.source.document import Place
+from lsp_server.source.syntax import indent_of, indent_unit, module_of, parses
 from models.questions import FIX, PROBLEMS
 
 Raw = Mapping[str, Any]

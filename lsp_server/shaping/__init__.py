@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lsp_server.document import Source
-from lsp_server.instruction import Insertion, Instruction
+from lsp_server.request.instruction import Insertion, Instruction
 from lsp_server.shaping.asked import Asked
 from lsp_server.shaping.below import SuffixLine, needed
 from lsp_server.shaping.checking import SyntaxCheck
@@ -23,7 +22,8 @@ from lsp_server.shaping.opened import Opened, opened_within, without_short_strin
 from lsp_server.shaping.placing import Above, Placer
 from lsp_server.shaping.scan import Scan
 from lsp_server.shaping.wrapping import Unwrapper, Verdict, cut_special
-from lsp_server.syntax import Window, indent_unit, scopes, window
+from lsp_server.source.document import Source
+from lsp_server.source.syntax import Window, indent_unit, scopes, window
 
 SUFFIX_LINES = 6
 ABOVE_LINES = 400

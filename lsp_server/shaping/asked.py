@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 
-from lsp_server import morphology, roles, vocabulary
-from lsp_server.instruction import Instruction
+from lsp_server.language import morphology, roles, vocabulary
+from lsp_server.request.instruction import Instruction
 
 _SEVERAL = re.compile(
     r"\b(?:две|два|двумя|три|четыре|пять|несколько|обе|оба|two|three|several)\s+(?:\w+\s+)?"

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lsp_server.syntax import module_of
+from lsp_server.source.syntax import module_of
 
 _BUILTINS = frozenset(dir(builtins))
 

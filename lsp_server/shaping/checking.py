@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lsp_server.document import Source
-from lsp_server.instruction import Insertion
-from lsp_server.syntax import compiles, count_errors, parses, scopes, window
+from lsp_server.request.instruction import Insertion
+from lsp_server.source.document import Source
+from lsp_server.source.syntax import compiles, count_errors, parses, scopes, window
 
 REGION_BEFORE = 150
 REGION_AFTER = 60

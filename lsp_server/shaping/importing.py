@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lsp_server.shaping.indenting import columns
 from lsp_server.shaping.scan import Piece
-from lsp_server.syntax import Scope, indent_of
+from lsp_server.source.syntax import Scope, indent_of
 
 IMPORT = re.compile(r"\s*(?:import\s+\w|from\s+[\w.]+\s+import\b)")
 

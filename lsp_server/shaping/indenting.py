@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lsp_server.shaping.scan import Scan
-from lsp_server.syntax import indent_of
+from lsp_server.source.syntax import indent_of
 
 ANSWER_UNIT = 4
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lsp_server.instruction import Insertion
+from lsp_server.request.instruction import Insertion
 from lsp_server.shaping.opened import (
     Opened,
     comment_of,

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from lsp_server.instruction import Instruction
+from lsp_server.request.instruction import Instruction
 from lsp_server.shaping.importing import IMPORT, NewImports
 from lsp_server.shaping.indenting import ANSWER_UNIT, columns
 from lsp_server.shaping.scan import Piece, Scan
-from lsp_server.syntax import Scope
+from lsp_server.source.syntax import Scope
 
 LOOK_AHEAD = 60
 MIN_REPEATED = 6

@@ -6,7 +6,7 @@ import re
 from enum import Enum
 
 from lsp_server.shaping.scan import Scan
-from lsp_server.syntax import Window, count_errors, identifiers, is_statement
+from lsp_server.source.syntax import Window, count_errors, identifiers, is_statement
 
 _FENCE = re.compile(r"\s*(?:```+|~~~+)\s*([\w+#.-]*)\s*$")
 _FENCE_BEGIN = re.compile(r"\s*```")

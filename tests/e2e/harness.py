@@ -16,8 +16,8 @@ from typing import Any, Union
 from lsprotocol import types
 from pytest_lsp import LanguageClient, make_test_lsp_client
 
+from lsp_server.connection.workspace import split_lines
 from lsp_server.engine.process import running_engines
-from lsp_server.workspace import split_lines
 
 WAIT_S = 30.0
 ENCODINGS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}

@@ -14,8 +14,9 @@ from pygls.exceptions import JsonRpcException
 
 from e2e.conftest import StartEditor
 from e2e.harness import AUTOMATIC, INVOKED, TestEditor
-from lsp_server import consent, messages
+from lsp_server import messages
 from lsp_server.engine.process import running_engines
+from lsp_server.serving import consent
 from models.catalog import user_catalog_path
 
 FUNCTION = "def add(a, b):\n    # сложи два числа и верни сумму\n    \n"

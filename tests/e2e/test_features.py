@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcException
 from e2e.conftest import StartEditor
 from e2e.harness import TestEditor
 from lsp_server import messages
-from lsp_server.converse import ANSWER_TOKENS
+from lsp_server.answering.converse import ANSWER_TOKENS
 from lsp_server.engine.scripted import encode
 
 AREA = "def area(width, height):\n    return width + height\n\n\nclass Box:\n    def side(self):\n        return 1\n"

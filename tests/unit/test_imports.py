@@ -42,6 +42,37 @@ def test_the_direction_between_packages(package: str, forbidden: set[str]) -> No
     assert {path: names for path, names in found.items() if names} == {}
 
 
+# Each folder of lsp_server imports those before it; below all are modules without a folder of their own.
+FOUNDATION = {"errors", "messages", "settings"}
+LAYERS = ("language", "source", "connection", "engine", "request", "shaping", "serving", "answering", "features")
+
+
+def imported_from_server(path: Path) -> Iterator[str]:
+    """What a file imports from lsp_server: folders and modules of its top level."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "lsp_server":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("lsp_server."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lsp_server."))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_direction_between_the_servers_folders(layer: str) -> None:
+    server = {"server"} if layer == "features" else set()  # which gives the features what they work with
+    allowed = FOUNDATION | server | set(LAYERS[: LAYERS.index(layer) + 1])
+    paths = modules(f"lsp_server/{layer}")
+    found = {str(path.relative_to(ROOT)): set(imported_from_server(path)) - allowed for path in paths}
+    assert paths
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_every_folder_of_the_server_has_its_layer() -> None:
+    folders = {path.parent.name for path in (ROOT / "lsp_server").glob("*/__init__.py")}
+    assert folders == set(LAYERS)
+
+
 def test_llama_cpp_has_one_importer_in_each_package() -> None:
     importers = [path.relative_to(ROOT).as_posix() for name in PACKAGES for path in modules(name) if uses_llama(path)]
     assert set(importers) <= {"lsp_server/engine/llama.py", "finetune/llama.py"}

@@ -16,8 +16,8 @@ from finetune.data.rows import Dropped, Row
 from finetune.data.sources import read_rows
 from finetune.evaluate import sandbox
 from finetune.recipe import Source as DataSource
-from lsp_server import context, instruction
-from lsp_server.document import Place, Source
+from lsp_server.request import context, instruction
+from lsp_server.source.document import Place, Source
 from models.prompt import CodeRequest, render_code
 
 SEED = 17

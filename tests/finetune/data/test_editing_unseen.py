@@ -21,8 +21,8 @@ from finetune.data.contamination import Index, Known
 from finetune.data.duplicates import Unit, find
 from finetune.data.fingerprints import Fingerprint, fingerprint
 from finetune.data.structure import structure_of
-from lsp_server import instruction
-from lsp_server.document import Place, Source
+from lsp_server.request import instruction
+from lsp_server.source.document import Place, Source
 
 LEAST_NODES = 12
 """Functions with fewer nodes are everybody's: `return re.sub(pattern, "", text)`."""

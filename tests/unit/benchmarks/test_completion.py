@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import completion
-from lsp_server.syntax import compiles
+from lsp_server.source.syntax import compiles
 
 CODE = '''"""Строки модуля = не код."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsp_server.document import Place, Source
+from lsp_server.source.document import Place, Source
 
 
 def at_cursor(text: str, newline: str = "\n") -> tuple[Source, Place]:

@@ -13,8 +13,8 @@ from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps
 from lsp_server.errors import KodopisError
 from lsp_server.features import COMMANDS, build_server
 from lsp_server.features.completion import completion
-from lsp_server.served import Served
 from lsp_server.server import KodopisServer
+from lsp_server.serving.served import Served
 
 FILE = "file:///main.py"
 TEXT = "x = 1\n# верни y\n\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsp_server import instruction
+from lsp_server.request import instruction
 from lsp_server.shaping import Shaper, Suggestion
 
 from ..places import at_cursor

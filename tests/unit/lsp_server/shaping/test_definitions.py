@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lsp_server import instruction
+from lsp_server.request import instruction
 from lsp_server.shaping import Shaper
 
 from ..places import at_cursor

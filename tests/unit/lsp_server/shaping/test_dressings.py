@@ -7,9 +7,10 @@ import textwrap
 import pytest
 
 from benchmarks.editing.cases import EditingCase, load
-from lsp_server import instruction, syntax
-from lsp_server.document import Place, Source
+from lsp_server.request import instruction
 from lsp_server.shaping import Shaper
+from lsp_server.source import syntax
+from lsp_server.source.document import Place, Source
 
 CASES = {case.id: case for case in load("dev")}
 DRESSINGS = ("bare", "suffix repeated", "fence", "file rewritten", "example", "scope rewritten")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lsp_server.document import Place, Source
-from lsp_server.instruction import find
+from lsp_server.request.instruction import find
 from lsp_server.shaping import Shaper
+from lsp_server.source.document import Place, Source
 
 BEFORE = "def biggest(orders):\n    # каждому заказу добавь ключ total = price * count\n\n"
 AFTER = '    return max(order["total"] for order in orders)\n'

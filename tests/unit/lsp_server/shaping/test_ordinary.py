@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server import instruction
-from lsp_server.document import Place, Source
+from lsp_server.connection.workspace import split_lines
+from lsp_server.request import instruction
 from lsp_server.shaping import Shaper
-from lsp_server.workspace import split_lines
+from lsp_server.source.document import Place, Source
 from models.prompt import CodeRequest, render_code
 
 PIECE = 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from lsp_server import instruction
-from lsp_server.document import Place, Source
+from lsp_server.request import instruction
 from lsp_server.shaping import Shaper, Suggestion
-from lsp_server.syntax import count_errors, parses
+from lsp_server.source.document import Place, Source
+from lsp_server.source.syntax import count_errors, parses
 
 LINES = st.sampled_from(
     [

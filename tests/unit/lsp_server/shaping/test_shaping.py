@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lsp_server import instruction
+from lsp_server.request import instruction
 from lsp_server.shaping import Shaper
 from lsp_server.shaping.scan import Scan
 from lsp_server.shaping.wrapping import Unwrapper, Verdict

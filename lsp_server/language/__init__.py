@@ -1,0 +1,1 @@
+"""What a Russian comment says: its words and sentences, and whether they ask for code."""

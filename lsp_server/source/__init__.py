@@ -1,0 +1,1 @@
+"""A file of Python as text: its places, its syntax, what is defined where."""

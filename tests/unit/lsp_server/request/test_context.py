@@ -9,7 +9,7 @@ from lsp_server.request.context import Budget, Context
 from lsp_server.request.instruction import Insertion
 from lsp_server.source.document import Place, Source
 
-from .places import at_cursor
+from ..places import at_cursor
 
 CLASS = '''\
 import os

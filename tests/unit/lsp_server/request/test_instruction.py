@@ -5,7 +5,7 @@ import pytest
 from lsp_server.request.instruction import Insertion, find, insertion_at
 from lsp_server.source.document import Place
 
-from .places import at_cursor
+from ..places import at_cursor
 
 FOUND = {
     "comment": ("# напиши функцию сложения\n‸", "напиши функцию сложения", ""),

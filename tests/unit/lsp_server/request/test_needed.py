@@ -7,7 +7,7 @@ import pytest
 from lsp_server.request import instruction
 from lsp_server.request.needed import beginning
 
-from .places import at_cursor
+from ..places import at_cursor
 
 
 def begins(text: str, cells: tuple[str, ...] = ()) -> str:

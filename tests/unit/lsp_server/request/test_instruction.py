@@ -18,7 +18,7 @@ FOUND = {
     "under an aligned header": ("def f(a,\n      b):\n    # верни сумму\n    ‸\n    return s\n", "верни сумму", "    "),
     "left of its block under an aligned header": ("if (a and\n        b):\n# верни сумму\n‸", "верни сумму", "    "),
     "under a header with a backslash": (
-        "if a and \\\n        b(\"(\"):\n    # верни сумму\n    ‸",
+        'if a and \\\n        b("("):\n    # верни сумму\n    ‸',
         "верни сумму",
         "    ",
     ),

@@ -127,7 +127,8 @@ class Placer:
         Not the line right above the cursor, nor what tells for itself.
         """
         if self._is_short:
-            return self._pointer != self._last_code or not _ASSIGNMENT.match(line)
+            is_telling = _ASSIGNMENT.match(line) or line.lstrip().startswith("@")
+            return self._pointer != self._last_code or not is_telling
         return self._pointer != self._last_code and not IMPORT.match(line) and not _HEADER.match(line)
 
     def _without_doubt(self, line: str) -> list[Piece]:

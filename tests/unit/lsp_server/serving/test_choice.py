@@ -18,7 +18,7 @@ from models import store
 from models.prompt import Kind
 from models.store import sha256_of
 
-from ..models.model_files import LORA, write_gguf
+from ...models.model_files import LORA, write_gguf
 
 QWEN = {"general.architecture": "qwen2", "tokenizer.ggml.tokens": ["x"]}
 SHAPES = {"blk.0.attn_q.weight": (64, 32)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lsp_server.shaping.opened import marks
 from lsp_server.shaping.scan import Scan
 from lsp_server.source.syntax import indent_of
 
@@ -82,6 +83,8 @@ class Indenter:
         """The answer's own base, or the file's where the first line alone lost or doubled its indentation."""
         assert self._first is not None
         first_width, second_width = columns(self._first[0], self._tab), columns(second[0], self._tab)
+        if not second[1].is_free and second_width == _behind_bracket(self._first[0]):
+            return first_width
         code = [line for line, _, _ in (self._first, *self._following) if line.strip()]
         opens = code[-1].split("#")[0].rstrip().endswith(":") or not second[1].is_free
         step = ANSWER_UNIT if opens else 0
@@ -119,6 +122,17 @@ class Indenter:
             step = self._step or ANSWER_UNIT  # the answer's own: its first deeper line is one step in
             return "\t" * (depth // step) + " " * (depth % step)
         return " " * depth
+
+
+def _behind_bracket(line: str) -> int:
+    """The column behind the bracket that a line leaves open, to which the lines after it may be aligned; 0 for none."""
+    behind: list[int] = []
+    for mark in marks((), line):
+        if mark.text in ("(", "[", "{"):
+            behind.append(mark.position + 1)
+        elif mark.text in (")", "]", "}") and behind:
+            behind.pop()
+    return behind[-1] if behind else 0
 
 
 def tab_columns(unit: str) -> int:

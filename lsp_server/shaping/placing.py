@@ -170,6 +170,8 @@ class Placer:
             return True
         if _HEADER.match(line):
             return self._follow_header(line)
+        if not text.startswith("#"):
+            self._pop(columns(line, self._tab))  # a function within this one has ended
         self._is_in_file = self._follow(line)
         return self._is_in_file or (self._is_following and not self._continues(line))
 

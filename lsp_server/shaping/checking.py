@@ -74,12 +74,19 @@ class SyntaxCheck:
 
 
 def _own_blocks(view: Window, insertion: Insertion) -> Iterator[tuple[list[str], list[str]]]:
-    """The lines above and below of each function and class around the place, outermost first."""
-    for scope in reversed(scopes(view, insertion.line, insertion.indent)):
+    """The lines above and below of the functions and classes around the place, outermost first.
+
+    Each with all of it, then up to the end of the innermost; none within a function, whose names `nonlocal` may need.
+    """
+    around = scopes(view, insertion.line, insertion.indent)
+    first = insertion.line + 1
+    for scope in reversed(around):
         opening = ["if 1:"] if scope.indent else []  # a class around it may begin out of sight
         above = [view.line(number) for number in range(scope.line, insertion.line)]
-        below = [view.line(number) for number in range(insertion.line + 1, _end_of(view, scope, insertion.line + 1))]
-        yield opening + above, below
+        for end in dict.fromkeys((_end_of(view, scope, first), _end_of(view, around[0], first))):
+            yield opening + above, [view.line(number) for number in range(first, end)]
+        if scope.kind == "function":
+            return
 
 
 def _end_of(view: Window, scope: Scope, first: int) -> int:

@@ -384,3 +384,10 @@ def test_an_error_is_seen_wherever_in_a_class_its_method_stands(above: str, belo
     file = f"class Client:\n{above}{LOAD}{below}"
     assert shape(file, "        page = await get(url)\n", piece=99).text == ""
     assert shape(file, "        page = get(url)\n", piece=99).text == "        page = get(url)"
+
+
+@pytest.mark.parametrize("below", ["", METHODS, BROKEN])
+def test_a_function_within_another_sees_its_names(below: str) -> None:
+    file = f"def counter():\n    n = 0\n\n    def add():\n        # увеличить n\n        ‸\n\n\n{below}"
+    assert shape(file, "        nonlocal m\n        m += 1\n", piece=99).text == ""
+    assert shape(file, "        nonlocal n\n        n += 1\n", piece=99).text == "        nonlocal n\n        n += 1"

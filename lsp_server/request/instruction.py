@@ -15,7 +15,18 @@ from typing import Literal
 from lsp_server.language import wording
 from lsp_server.language.wording import Expects, Language
 from lsp_server.source.document import Place, Source
-from lsp_server.source.syntax import Scope, Window, code_of, indent_of, indent_unit, is_statement, scopes, width, window
+from lsp_server.source.syntax import (
+    Scope,
+    Window,
+    code_of,
+    indent_of,
+    indent_unit,
+    is_statement,
+    scopes,
+    statement_line,
+    width,
+    window,
+)
 
 Kind = Literal["comment", "docstring", "todo"]
 
@@ -260,9 +271,10 @@ def _block_indent(source: Source, first: int, cursor_line: int, indent: str) -> 
         above = source.line(number)
         if not above.strip() or above.lstrip().startswith("#"):
             continue
-        if not code_of(above).endswith(":") or width(indent_of(above)) < width(indent):
+        header = indent_of(source.line(statement_line(source, number)))
+        if not code_of(above).endswith(":") or width(header) < width(indent):
             return indent
-        return _body_indent(source, indent_of(above), cursor_line)
+        return _body_indent(source, header, cursor_line)
     return indent
 
 
@@ -283,13 +295,13 @@ def _indent_here(source: Source, line: int) -> str:
     above = _line_above(source, line, GAP_MANUAL)
     if above is None:
         return ""
-    text = source.line(above)
-    if code_of(text).endswith(":"):
-        return _body_indent(source, indent_of(text), line)
+    indent = indent_of(source.line(statement_line(source, above)))
+    if code_of(source.line(above)).endswith(":"):
+        return _body_indent(source, indent, line)
     if line - above == 1:
-        return indent_of(text)
+        return indent
     below = next((one for one in map(source.line, range(line + 1, line + 2 + GAP_MANUAL)) if one.strip()), "")
-    return indent_of(below) if width(indent_of(below)) <= width(indent_of(text)) else ""
+    return indent_of(below) if width(indent_of(below)) <= width(indent) else ""
 
 
 def _from_docstring(source: Source, view: Window, cursor: Place, last: int) -> Instruction | None:

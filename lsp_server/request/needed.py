@@ -59,6 +59,7 @@ _BINDING_PARENTS = frozenset(
         "pattern_list",
         "tuple_pattern",
         "list_pattern",
+        "splat_pattern",
         "as_pattern_target",
         "dotted_name",
         "global_statement",
@@ -80,7 +81,8 @@ _BINDING_FIELDS = frozenset(
     }
 )
 _DEFINITIONS = ("function_definition", "class_definition")
-_NO_NAMES = frozenset({("attribute", "attribute"), ("keyword_argument", "name")})
+_NO_NAMES = frozenset({("attribute", "attribute"), ("keyword_argument", "name"), ("keyword_pattern", None)})
+_IN_BINDINGS = frozenset({"tuple", "list", "type", "splat_type", "constrained_type"})
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def _unknown_uses(
         field = _field(node, parent)
         if (parent.type, field) in _NO_NAMES:
             continue
-        if parent.type in _BINDING_PARENTS or (parent.type, field) in _BINDING_FIELDS:
+        if (parent.type, field) in _BINDING_FIELDS or _binds(parent):
             bound.add(name)
         elif name not in uses:
             uses[name] = _use(node, parent, field, name)
@@ -212,6 +214,16 @@ def _unknown_uses(
         return []
     known = _names_above(view, insertion, instruction, around) | _top_level_below(view, insertion.line)
     return [use for name, use in unknown.items() if name not in known and not _stands_elsewhere(source, view, name)]
+
+
+def _binds(parent: Node) -> bool:
+    """Whether names under a node are bound there: `as (a, b)`, `case str() as s`, `def first[T]`; not `list[T]`."""
+    while parent.type in _IN_BINDINGS and parent.parent is not None:
+        parent = parent.parent
+    around = parent.parent.type if parent.parent is not None else ""
+    if parent.type == "type_parameter":
+        return around in _DEFINITIONS
+    return parent.type in _BINDING_PARENTS or (parent.type == "as_pattern" and around == "case_pattern")
 
 
 def _use(node: Node, parent: Node, field: str | None, name: str) -> _Use:

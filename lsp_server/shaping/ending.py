@@ -18,6 +18,8 @@ REPEAT_TIMES = 3
 REPEAT_TIMES_IN_DATA = 16  # a board of zeros has eight equal rows
 
 _LEAVES = re.compile(r"(?:return|raise|break|continue)\b")
+_RETURNS = re.compile(r"return\b")
+_LEAVES_LOOP = re.compile(r"(?:break|continue)\b")
 _STATEMENT_START = re.compile(r"(?:def|class|return|import|from|if __name__)\b")
 _MAIN = re.compile(r"if\s+__name__\b")
 _PRINT = re.compile(r"print\s*\(")
@@ -59,7 +61,8 @@ class Ender:
         self._asked = asked
         self._in_function = scope == "function"
         self._is_module = scope == "module"
-        self._goes_on = self._in_function and bool(suffix) and suffix[0].depth == 0
+        self._has_rest = bool(suffix) and suffix[0].depth == 0
+        self._goes_on = self._in_function and self._has_rest
         self._pending: list[Line] = []
         self._held: list[Line] = []
         self._doubted: tuple[Line, str] | None = None
@@ -186,22 +189,33 @@ class Ender:
             return "repetition" if self._is_repetition(line, REPEAT_TIMES_IN_DATA) else ""
         if line.depth == 0 and self._seen and line.stripped in self._told:
             return "repetition"
-        reason = self._why_not_at_base(line.stripped) if line.depth == 0 else ""
+        reason = self._why_not_at_base(line) if line.depth == 0 else ""
         return reason or ("repetition" if self._is_repetition(line, REPEAT_TIMES) else "")
 
-    def _why_not_at_base(self, text: str) -> str:
+    def _why_not_at_base(self, line: Line) -> str:
+        text = line.stripped
         if not self._seen:
             return ""
         if _MAIN.match(text) and not self._asked.main:
             return "example"
-        if self._in_function:
-            return "unreachable" if self._goes_on and _LEAVES.match(text) else ""
         if _LEAVES.match(text):
-            return "broken"
+            return self._why_not_leave(line)
+        if self._in_function:
+            return ""
         if _PRINT.match(text) and self._asked.no_print:
             is_of_dialogue = _MESSAGE.match(text) and not self._definitions.names and not self._is_print_pending
             return "" if is_of_dialogue else "example"
         return self._why_not_after_definition(text) if self._definitions.names else ""
+
+    def _why_not_leave(self, line: Line) -> str:
+        """Whether a `return`, `raise`, `break` or `continue` leaves what the place is not in, or cuts off the rest."""
+        is_in_loop = line.text[:1].isspace() or not _LEAVES_LOOP.match(line.stripped)
+        if not self._in_function and (_RETURNS.match(line.stripped) or not is_in_loop):
+            return "broken"
+        if self._has_rest:
+            return "unreachable"
+        is_after = not self._in_function and bool(self._definitions.names)
+        return self._why_not_after_definition(line.stripped) if is_after else ""
 
     def _why_not_after_definition(self, text: str) -> str:
         if self._held and not self._is_decorator_held:
@@ -311,7 +325,7 @@ class Ender:
         if line.is_free:
             self._statement = line
         self._definitions.keep(line)
-        if self._in_function and line.scan_after.is_free and self._leaves():
+        if line.scan_after.is_free and self._leaves():
             self.reason = "end"
         return kept
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from lsp_server.shaping.opened import marks
 from lsp_server.shaping.scan import Scan
 from lsp_server.source.syntax import indent_of
 
 ANSWER_UNIT = 4
+
+_STRING = re.compile(r"\s*[rRuU]?[\"']")
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,10 @@ class Line:
 
 
 class Indenter:
-    """Takes an answer's lines, gives the file's. Holds the first line back where only the second tells its base.
+    """Takes an answer's lines, gives the file's. Holds the first one back where only the next statement tells its base.
 
     `expected` is the width that a line of the answer has where it counts from the file's own column 0; an answer
-    that counts from its own is recognised by its first two lines.
+    that counts from its own is recognised by its first two statements.
     """
 
     def __init__(self, indent: str, unit: str) -> None:
@@ -42,7 +46,7 @@ class Indenter:
         self._step = 0
         self.base: int | None = None
         self._first: tuple[str, Scan, Scan] | None = None
-        self._blanks: list[tuple[str, Scan, Scan]] = []
+        self._following: list[tuple[str, Scan, Scan]] = []
 
     def take(self, line: str, before: Scan, after: Scan) -> list[Line]:
         """A line, and what was held back before it."""
@@ -56,28 +60,33 @@ class Indenter:
                 return [self._moved(*item)]
             self._first = item
             return []
-        if not line.strip() or before.quote:
-            self._blanks.append(item)
+        if not line.strip() or not before.is_free:  # lines in brackets may be indented by how these are aligned
+            self._following.append(item)
             return []
-        self.base = self._choose_base(line, before)
+        self.base = self._choose_base(item)
         return [*self.flush(), self._moved(*item)]
 
     def flush(self) -> list[Line]:
         """What is held back, at the end of the answer."""
         if self._first is None:
             return []
-        first, blanks = self._first, self._blanks
-        self._first, self._blanks = None, []
+        first, following = self._first, self._following
         if self.base is None:
-            self.base = columns(first[0], self._tab)
+            in_brackets = (item for item in following if item[0].strip() and not item[1].quote)
+            second = next(in_brackets, None)
+            self.base = self._choose_base(second) if second else columns(first[0], self._tab)
+        self._first, self._following = None, []
         line = Line(self._indent + first[0].lstrip(), 0, first[1].is_free, first[1], first[2])
-        return [line, *(self._moved(*blank) for blank in blanks)]
+        return [line, *(self._moved(*item) for item in following)]
 
-    def _choose_base(self, second: str, before: Scan) -> int:
+    def _choose_base(self, second: tuple[str, Scan, Scan]) -> int:
         """The answer's own base, or the file's where the first line alone lost or doubled its indentation."""
         assert self._first is not None
-        first_width, second_width = columns(self._first[0], self._tab), columns(second, self._tab)
-        opens = self._first[0].split("#")[0].rstrip().endswith(":") or not before.is_free
+        first_width, second_width = columns(self._first[0], self._tab), columns(second[0], self._tab)
+        if not second[1].is_free and second_width == _behind_bracket(self._first[0]):
+            return first_width
+        code = [line for line, _, _ in (self._first, *self._following) if line.strip()]
+        opens = code[-1].split("#")[0].rstrip().endswith(":") or not second[1].is_free
         step = ANSWER_UNIT if opens else 0
         if first_width > self._target:
             return first_width if second_width >= first_width + (1 if opens else 0) else self._target
@@ -88,7 +97,7 @@ class Indenter:
         if before.quote:
             return Line(self._string_line(line), 0, False, before, after)
         if after.quote:
-            self._is_docstring = before.is_free and line.lstrip()[:1] in "\"'rRuU"
+            self._is_docstring = before.is_free and _STRING.match(line) is not None
         depth = columns(line, self._tab) - self.base
         if not line.strip():
             return Line("", depth, before.is_free, before, after)
@@ -113,6 +122,17 @@ class Indenter:
             step = self._step or ANSWER_UNIT  # the answer's own: its first deeper line is one step in
             return "\t" * (depth // step) + " " * (depth % step)
         return " " * depth
+
+
+def _behind_bracket(line: str) -> int:
+    """The column behind the bracket that a line leaves open, to which the lines after it may be aligned; 0 for none."""
+    behind: list[int] = []
+    for mark in marks((), line):
+        if mark.text in ("(", "[", "{"):
+            behind.append(mark.position + 1)
+        elif mark.text in (")", "]", "}") and behind:
+            behind.pop()
+    return behind[-1] if behind else 0
 
 
 def tab_columns(unit: str) -> int:

@@ -127,7 +127,8 @@ class Placer:
         Not the line right above the cursor, nor what tells for itself.
         """
         if self._is_short:
-            return self._pointer != self._last_code or not _ASSIGNMENT.match(line)
+            is_telling = _ASSIGNMENT.match(line) or line.lstrip().startswith("@")
+            return self._pointer != self._last_code or not is_telling
         return self._pointer != self._last_code and not IMPORT.match(line) and not _HEADER.match(line)
 
     def _without_doubt(self, line: str) -> list[Piece]:
@@ -169,6 +170,8 @@ class Placer:
             return True
         if _HEADER.match(line):
             return self._follow_header(line)
+        if not text.startswith("#"):
+            self._pop(columns(line, self._tab))  # a function within this one has ended
         self._is_in_file = self._follow(line)
         return self._is_in_file or (self._is_following and not self._continues(line))
 

@@ -22,11 +22,13 @@ from lsp_server.source.document import Source
 LINES_BEFORE = 400
 LINES_AFTER = 120
 CHARS_LIMIT = 120_000
+STATEMENT_LINES = 40
 TAB_COLUMNS = 8
 
 _BOUNDARY = re.compile(r"(?:async\s+def|def|class)\b|@\w")
 _HEADER = re.compile(r"\s*(?:async\s+)?(def|class)\s+(\w+)")
 _TRIPLE = re.compile(r'"""|\'\'\'')
+_SHORT_STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
 
 ScopeKind = Literal["function", "class"]
 
@@ -264,6 +266,17 @@ def code_of(line: str) -> str:
     for node in _comments(line):
         return line.encode("utf-8", "replace")[: node.start_byte].decode("utf-8").rstrip()
     return line.rstrip()
+
+
+def statement_line(source: Source, number: int) -> int:
+    """Where the statement begins that a line ends: further up, where brackets or a backslash hold lines together."""
+    depth = 0
+    for first in range(number, max(-1, number - STATEMENT_LINES), -1):
+        code = _SHORT_STRING.sub("", code_of(source.line(first)))
+        depth += sum(map(code.count, ")]}")) - sum(map(code.count, "([{"))
+        if depth <= 0 and not source.line(first - 1).endswith("\\"):
+            return first
+    return number
 
 
 def _comments(line: str) -> Iterator[Node]:

@@ -71,6 +71,12 @@ def test_what_the_place_waits_for(text: str, head: str) -> None:
         "# создать матрицу единиц 3 на 3\n‸\nb = np.zeros(3)\n",
         "# функция, которая читает настройки\n‸\nprint(json.dumps(1))\n",
         "# функция, которая читает настройки\n‸\nprint(options)\n",
+        "def f(xs):\n    # убрать пустые\n    ‸\n    match xs:\n        case [_, *rest]:\n            return rest\n",
+        "def f(xs):\n    # убрать пустые\n    ‸\n    match xs:\n        case str() as one:\n            return one\n",
+        "def f(xs):\n    # убрать пустые\n    ‸\n    match xs:\n        case Point(side=0):\n            return xs\n",
+        "def f(xs):\n    # удвоить xs вместо one\n    ‸\n    with xs as (one, _):\n        return one\n",
+        "# сложить числа\n‸\n\n\ndef first[T](xs: list[T]) -> T:\n    return xs[0]\n",
+        "# сложить числа\n‸\n\n\ndef call[*T](*args: *T) -> None: ...\n",
         "# класс точки на плоскости\n‸\n\n\n@dataclass\nclass Line:\n    x: int\n",
     ],
 )

@@ -32,6 +32,11 @@ PUSH = (
 DOCSTRING = 'def mean(xs):\n    """Среднее арифметическое, для пустого списка 0."""\n    ‸\n'
 
 
+METHODS = "".join(f"    def get_{number}(self):\n        return {number}\n\n" for number in range(60))
+LOAD = "    def load(self, url):\n        # скачать страницу\n        ‸\n"
+BROKEN = "    def wait(self):\n        x = (1,\n\n"
+TEXT = '        text = """\nпо левому краю\n"""\n        return text\n'
+
 RESULT = "    result = 0\n    for x in xs:\n        if x % 2 == 0:\n            result += x"
 
 CASES = {
@@ -371,3 +376,18 @@ def test_what_the_line_has_before_the_cursor_stays_as_it_is(character: str) -> N
     shaper = Shaper(source, instruction.insertion_at(source, cursor), None, head)
     shaper.feed(f"n +{character} 1\n")
     assert shaper.finish().text == f"{head}n + 1"
+
+
+@pytest.mark.parametrize("above", ["", METHODS, BROKEN])
+@pytest.mark.parametrize("below", ["", "\n" + METHODS, TEXT])
+def test_an_error_is_seen_wherever_in_a_class_its_method_stands(above: str, below: str) -> None:
+    file = f"class Client:\n{above}{LOAD}{below}"
+    assert shape(file, "        page = await get(url)\n", piece=99).text == ""
+    assert shape(file, "        page = get(url)\n", piece=99).text == "        page = get(url)"
+
+
+@pytest.mark.parametrize("below", ["", METHODS, BROKEN])
+def test_a_function_within_another_sees_its_names(below: str) -> None:
+    file = f"def counter():\n    n = 0\n\n    def add():\n        # увеличить n\n        ‸\n\n\n{below}"
+    assert shape(file, "        nonlocal m\n        m += 1\n", piece=99).text == ""
+    assert shape(file, "        nonlocal n\n        n += 1\n", piece=99).text == "        nonlocal n\n        n += 1"

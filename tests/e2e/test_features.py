@@ -12,7 +12,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from e2e.conftest import StartEditor
-from e2e.harness import TestEditor
+from e2e.harness import AUTOMATIC, TestEditor
 from lsp_server import messages
 from lsp_server.answering.converse import ANSWER_TOKENS
 from lsp_server.engine.scripted import encode
@@ -60,6 +60,27 @@ async def test_write_puts_the_code_into_the_file(start: StartEditor) -> None:
     result = await editor.command("write", at(uri, 1, 5))
     assert result["applied"] is True
     assert apply_edit(editor, uri) == "def add(a, b):\n    # сложи два числа и верни сумму\n    return a + b\n    \n"
+
+
+async def test_an_automatic_request_does_not_end_what_is_being_written(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```", "delay_ms": 40})
+    uri = editor.open(FUNCTION)
+    writing = asyncio.create_task(editor.command("write", at(uri, 1, 5)))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "thinking", "a generation")
+    assert await editor.complete(uri, editor.position(uri, 1, 5), AUTOMATIC) is None
+    assert (await writing)["code"].endswith("    return a + b")
+
+
+async def test_of_two_commands_that_write_the_older_is_refused(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```", "delay_ms": 40})
+    uri = editor.open(FUNCTION)
+    older = asyncio.create_task(editor.command("write", at(uri, 1, 5)))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "thinking", "a generation")
+    assert (await editor.command("write", at(uri, 1, 5)))["applied"] is True
+    with pytest.raises(JsonRpcException) as caught:
+        await older
+    assert caught.value.data == {"code": "superseded"}
+    assert len(editor.edits) == 1
 
 
 async def test_explain_streams_markdown(start: StartEditor) -> None:

@@ -22,6 +22,7 @@ _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 _STREAM_TIMEOUT = httpx.Timeout(10.0, connect=3.0, read=180.0)
 _DONE = "[DONE]"
 _UNAUTHORIZED = (401, 403)
+_SHOWN_CHARS = 200
 
 
 class Transport:
@@ -56,7 +57,9 @@ class Transport:
                     if sse.data == _DONE:
                         return
                     event = json.loads(sse.data)
-                    if "error" in event:
+                    if not isinstance(event, dict):
+                        raise ValueError(f"{path}: {shortened(sse.data)}")
+                    if event.get("error"):  # null, in every event of some servers, is none
                         raise _refusal(self.url, 0, event)
                     yield event
 
@@ -87,12 +90,27 @@ class Transport:
             raise EngineError("engine_refused", messages.ENGINE_REFUSED, detail=str(error)) from error
 
 
+@contextlib.contextmanager
+def understood(path: str) -> Iterator[None]:
+    """What is JSON but has another form than asked for is told of as an `EngineError`, like what is no JSON."""
+    try:
+        yield
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        detail = f"{path}: {shortened(str(error))}"
+        raise EngineError("engine_refused", messages.ENGINE_REFUSED, detail=detail) from error
+
+
+def shortened(text: str) -> str:
+    """As much of a server's text as a message holds."""
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+
+
 def _body(response: httpx.Response) -> dict[str, Any]:
     try:
         body = response.json()
     except ValueError:
         body = None
-    return body if isinstance(body, dict) else {"error": {"message": response.text[:200]}}
+    return body if isinstance(body, dict) else {"error": {"message": response.text}}
 
 
 def _refusal(url: str, status: int, body: Mapping[str, Any]) -> EngineError:
@@ -100,12 +118,13 @@ def _refusal(url: str, status: int, body: Mapping[str, Any]) -> EngineError:
     error = body.get("error", body)
     if not isinstance(error, Mapping):
         error = {"message": str(error)}
-    detail = str(error.get("message", ""))
+    message = str(error.get("message", ""))
+    detail = shortened(message)
     code = error.get("code")
     status = status or (code if isinstance(code, int) else 500)  # inside a stream, only the body tells it
     if status in _UNAUTHORIZED:
         return EngineError("engine_unauthorized", messages.ENGINE_UNAUTHORIZED, url=url)
-    if error.get("type") == "exceed_context_size_error" or "maximum context length" in detail:
+    if error.get("type") == "exceed_context_size_error" or "maximum context length" in message:
         return EngineError("context_too_long", messages.CONTEXT_TOO_LONG, detail=detail)
     if status == 503:
         return EngineError("engine_loading", messages.ENGINE_LOADING, percent=error.get("percent"))

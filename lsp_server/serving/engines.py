@@ -41,6 +41,7 @@ class Engines:
         self._processes: Processes = {}
         self._asked: set[str] = set()
         self._fetching: asyncio.Task[bool] | None = None
+        self._n_awaiting_files = 0
         self._consenting: dict[str, asyncio.Task[bool]] = {}
         self._n_thinking = 0
 
@@ -234,14 +235,21 @@ class Engines:
         """
         if self._fetching is None and (may_ask or entry.id not in self._asked):
             self._asked.add(entry.id)
-            self._fetching = asyncio.create_task(self._ask_and_fetch(entry, is_awaited=may_ask))
+            self._fetching = asyncio.create_task(self._ask_and_fetch(entry))
             self._fetching.add_done_callback(self._fetched)
         if self._fetching is not None and not may_ask:
             raise KodopisError("model_awaited", messages.MODEL_AWAITED, title=entry.title)
-        if self._fetching is None or not await asyncio.shield(self._fetching):
+        if self._fetching is None or not await self._await_files(self._fetching):
             raise KodopisError("model_not_installed", messages.MODEL_NOT_INSTALLED, title=entry.title, id=entry.id)
 
-    async def _ask_and_fetch(self, entry: ModelEntry, *, is_awaited: bool) -> bool:
+    async def _await_files(self, fetching: asyncio.Task[bool]) -> bool:
+        self._n_awaiting_files += 1
+        try:
+            return await asyncio.shield(fetching)
+        finally:
+            self._n_awaiting_files -= 1
+
+    async def _ask_and_fetch(self, entry: ModelEntry) -> bool:
         question = messages.DOWNLOAD_QUESTION(
             title=entry.title, size=_size(entry), licence=entry.licence, source=entry.source_url
         )
@@ -251,7 +259,8 @@ class Engines:
         try:
             return await self._fetch(entry)
         except KodopisError as error:
-            if not is_awaited:  # by no request, which would tell of it; but the user has said yes, and looks for it
+            # A request that waits tells of it. Where none does any more, the user has still said yes, and looks for it.
+            if not self._n_awaiting_files:
                 self.failed(error)
                 self._editor.show(str(error))
             raise

@@ -83,7 +83,13 @@ class Engines:
                 self._processes = {}  # who asks by hand has perhaps mended what was wrong
             self._starting = asyncio.create_task(self._start(choice))
             self._starting.add_done_callback(_look_at_error)
-        return await asyncio.shield(self._starting)
+        try:
+            return await asyncio.shield(self._starting)
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if self._settings == choice.settings or (this is not None and this.cancelling()):
+                raise
+        return await self.served(may_ask=may_ask)  # other settings ended the start: nobody has cancelled the request
 
     async def warm(self) -> Served | None:
         """The model where it runs, or can be started without asking anybody anything."""

@@ -363,6 +363,15 @@ async def test_status_says_how_far_the_model_is_loaded(start: StartEditor) -> No
     assert editor.statuses[-1]["state"] == "ready"
 
 
+async def test_a_command_outlives_settings_that_come_while_the_model_loads(start: StartEditor) -> None:
+    editor = await start({"match": "Объясни", "text": "Функция складывает числа."}, script={"load_ms": 1500})
+    uri = editor.open(AREA)
+    explaining = asyncio.create_task(editor.command("explain", over(uri, 0, 2)))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "loading", "a load")
+    await editor.configure({"model": f"scripted:{editor.home / 'script.toml'}", "nCtx": 2048})
+    assert (await explaining)["markdown"] == "Функция складывает числа."
+
+
 async def test_status_models_and_the_engine(start: StartEditor) -> None:
     editor = await start({"match": "сложи", "text": "return a + b\n```"})
     assert (await editor.command("status"))["state"] == "off"

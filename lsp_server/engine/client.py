@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from lsp_server import messages
 from lsp_server.engine import wire
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, StopType, Timings
-from lsp_server.engine.transport import Transport, understood
+from lsp_server.engine.transport import Transport, shown_url, understood
 from lsp_server.errors import EngineError
 
 API_KEY_VARIABLE = "KODOPIS_API_KEY"
@@ -176,13 +176,13 @@ async def connect_endpoint(url: str, api_key: str = "") -> HttpEngine | OpenAIEn
     require_secure(url)
     key = (api_key or _key_for(url)).strip()
     if not (key.isascii() and key.isprintable()):  # no header can hold it
-        raise EngineError("engine_unauthorized", messages.ENGINE_UNAUTHORIZED, url=url)
+        raise EngineError("engine_unauthorized", messages.ENGINE_UNAUTHORIZED, url=shown_url(url))
     base = url.removesuffix("/v1")
     if (body := await _probe(base, "/props", key)) is not None and "default_generation_settings" in body:
         return HttpEngine(base, key)
     if (body := await _probe(base + "/v1", "/models", key)) is not None and "data" in body:
         return OpenAIEngine(base + "/v1", key)
-    raise EngineError("endpoint_unknown", messages.ENDPOINT_UNKNOWN, url=url)
+    raise EngineError("endpoint_unknown", messages.ENDPOINT_UNKNOWN, url=shown_url(url))
 
 
 def _key_for(url: str) -> str:
@@ -212,4 +212,4 @@ def require_secure(url: str) -> None:
     except ValueError:
         is_loopback = host == "localhost"
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
-        raise EngineError("endpoint_insecure", messages.ENDPOINT_INSECURE, url=url)
+        raise EngineError("endpoint_insecure", messages.ENDPOINT_INSECURE, url=shown_url(url))

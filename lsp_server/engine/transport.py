@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 from httpx_sse import EventSource, SSEError
@@ -30,6 +31,7 @@ class Transport:
 
     def __init__(self, url: str, token: str = "") -> None:
         self.url = url.rstrip("/")
+        self._name = shown_url(self.url)
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -50,7 +52,7 @@ class Transport:
             async with self._http.stream("POST", self.url + path, content=content, timeout=_STREAM_TIMEOUT) as response:
                 if response.status_code >= 400:
                     await response.aread()
-                    raise _refusal(self.url, response.status_code, _body(response))
+                    raise _refusal(self._name, response.status_code, _body(response))
                 async for sse in EventSource(response).aiter_sse():
                     if not sse.data:
                         continue
@@ -60,7 +62,7 @@ class Transport:
                     if not isinstance(event, dict):
                         raise ValueError(f"{path}: {shortened(sse.data)}")
                     if event.get("error"):  # null, in every event of some servers, is none
-                        raise _refusal(self.url, 0, event)
+                        raise _refusal(self._name, 0, event)
                     yield event
 
     async def close(self) -> None:
@@ -72,7 +74,7 @@ class Transport:
             content = None if body is None else json.dumps(body).encode()
             response = await self._http.request(method, self.url + path, content=content)
             if response.status_code >= 400:
-                raise _refusal(self.url, response.status_code, _body(response))
+                raise _refusal(self._name, response.status_code, _body(response))
             return response.json()
 
     @contextlib.contextmanager
@@ -81,9 +83,9 @@ class Transport:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise EngineError("engine_unreachable", messages.ENGINE_UNREACHABLE, url=self.url) from error
+            raise EngineError("engine_unreachable", messages.ENGINE_UNREACHABLE, url=self._name) from error
         except httpx.TimeoutException as error:
-            raise EngineError("engine_stalled", messages.ENGINE_STALLED, url=self.url) from error
+            raise EngineError("engine_stalled", messages.ENGINE_STALLED, url=self._name) from error
         except httpx.HTTPError as error:
             raise EngineError("engine_died", messages.ENGINE_DIED) from error
         except (SSEError, ValueError) as error:  # not JSON, or not a stream: something else listens there
@@ -98,6 +100,12 @@ def understood(path: str) -> Iterator[None]:
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         detail = f"{path}: {shortened(str(error))}"
         raise EngineError("engine_refused", messages.ENGINE_REFUSED, detail=detail) from error
+
+
+def shown_url(url: str) -> str:
+    """An address as it is shown, logged and remembered: without the user's name and password that it may hold."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def shortened(text: str) -> str:

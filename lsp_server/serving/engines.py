@@ -17,6 +17,7 @@ from lsp_server.connection.editor import Editor, Status
 from lsp_server.engine.client import require_secure
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import EngineProcess
+from lsp_server.engine.transport import shown_url
 from lsp_server.errors import KodopisError
 from lsp_server.serving import consent
 from lsp_server.serving.choice import Choice, Processes, choose, serve
@@ -208,8 +209,8 @@ class Engines:
 
         The question outlives the request that it is asked for: the next keystroke ends that one.
         """
-        endpoint = choice.settings.endpoint
-        require_secure(endpoint)  # before anybody is asked about what will not be done
+        require_secure(choice.settings.endpoint)  # before anybody is asked about what will not be done
+        endpoint = shown_url(choice.settings.endpoint)
         if consent.is_allowed(endpoint):
             return
         if endpoint not in self._consenting and (may_ask or endpoint not in self._asked):

@@ -284,6 +284,14 @@ async def test_endpoints_that_are_not_used(url: str, code: str) -> None:
     assert url in str(caught.value)
 
 
+async def test_a_password_in_an_address_is_not_shown() -> None:
+    for address in ("http://user:secret@192.0.2.1", "http://user:secret@127.0.0.1:9"):
+        with pytest.raises(EngineError) as caught:
+            await connect_endpoint(address)
+        assert "secret" not in str(caught.value)
+        assert address.rpartition("@")[2] in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["ключ", "a\nb"])
 async def test_a_key_that_no_header_can_hold_is_a_wrong_key(served: Served, key: str) -> None:
     with pytest.raises(EngineError) as caught:

@@ -203,6 +203,29 @@ async def test_a_consent_that_cannot_be_written_is_told_of_as_such(
     assert caught.value.code == "data_unwritable"
 
 
+async def test_the_password_of_an_endpoint_is_neither_shown_nor_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: list[Settings]
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    settings = Settings(endpoint=ENDPOINT.replace("//", "//user:secret@"))
+    made = build_server().engines
+    made.configure(settings)
+    questions: list[str] = []
+
+    async def agree(text: str, actions: Sequence[str]) -> str:
+        questions.append(text)
+        return messages.ENDPOINT_YES()
+
+    monkeypatch.setattr(made._editor, "ask", agree)
+    with pytest.raises(EngineError):
+        await made.served(may_ask=True)
+    assert reached == [settings]
+    assert ENDPOINT in questions[0]
+    assert consent.is_allowed(ENDPOINT)
+    assert choose(settings).title == ENDPOINT
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+
+
 async def test_commands_tell_of_a_data_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KODOPIS_HOME", "/" + "x" * 300)  # a name that is too long raises where none would not be there
     server = build_server()

@@ -113,10 +113,9 @@ class Scheduler:
         """
         slot = self._slots.setdefault(document.uri, _Slot())
         slot.cells = cells
-        if is_automatic and slot.wait is not None and not slot.wait.is_automatic:
-            # Somebody waits for an answer asked for by hand. What a command writes is not shown a second time.
-            if slot.wait.is_command or not slot.is_for(document, cursor):
-                return None
+        by_hand = slot.wait if slot.wait is not None and not slot.wait.is_automatic else None
+        if is_automatic and by_hand is not None and (by_hand.is_command or not slot.is_for(document, cursor)):
+            return None  # somebody waits for an answer asked for by hand; what a command writes is not shown too
         if slot.wait is not None and not slot.wait.superseded.done():
             slot.wait.superseded.set_result(None)
         if slot.warm_up is not None:

@@ -382,7 +382,7 @@ OPENAI_MODELS = {"data": [{"id": "qwen", "max_model_len": "8192"}]}
 @pytest.mark.parametrize(
     "paths",
     [
-        {"/props": {"default_generation_settings": []}, "/lora-adapters": {}},
+        {"/props": {"default_generation_settings": [1]}, "/lora-adapters": {}},
         {"/props": {"default_generation_settings": {"n_ctx": [1]}}},
         {"/props": {"default_generation_settings": {}, "model_path": 5}},
         {"/props": {"default_generation_settings": {}, "kodopis": [5]}},
@@ -405,9 +405,15 @@ async def test_an_endpoint_of_another_form_is_one_sentence(paths: dict[str, obje
 @pytest.mark.parametrize(
     "event",
     [
-        *("[]", "5", "null", '"error"', '{"choices": 5}', '{"choices": [5]}', '{"choices": {"0": {}}}', '{"usage": [1]}'),
-        *('{"choices": [{"text": 5}]}', '{"usage": {"prompt_tokens": "all"}}', '{"content": 5}', '{"tokens": ["x"]}'),
-        *('{"stop": true, "timings": {"prompt_ms": "long"}}', '{"error": "no"}', '{"error": {"code": "x"}}', "{"),
+        *("[]", "5", "null", '"error"', '{"choices": 5}', '{"choices": [5]}', '{"choices": {"0": {}}}'),
+        *('{"usage": [1]}', '{"choices": [{"text": 5}]}', '{"usage": {"prompt_tokens": "all"}}', '{"content": 5}'),
+        *(
+            '{"tokens": ["x"]}',
+            '{"stop": true, "timings": {"prompt_ms": "long"}}',
+            '{"error": "no"}',
+            '{"error": {"code": "x"}}',
+            "{",
+        ),
     ],
 )
 @pytest.mark.parametrize("paths", [{"/props": LLAMA_PROPS}, {"/v1/models": OPENAI_MODELS}])

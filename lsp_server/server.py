@@ -117,7 +117,8 @@ class KodopisServer(LanguageServer):
         if is_automatic and error.code in _OF_NO_INTEREST:
             return
         logger.warning("%s: %s", error.code, error)
-        self.engines.failed(error)
+        if error.code not in _OF_NO_INTEREST:  # those say nothing of the engine
+            self.engines.failed(error)
         if is_automatic:
             self.editor.show_once(str(error))
         else:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from lsprotocol import types
 
 from lsp_server import messages
-from lsp_server.connection.editor import Editor, Status
+from lsp_server.connection.editor import Editor, State, Status
 from lsp_server.engine.client import require_secure
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import EngineProcess
@@ -289,7 +289,9 @@ class Engines:
             self._editor.show(messages.DOWNLOAD_CANCELLED(id=entry.id), types.MessageType.Info)
             return False
         finally:
-            self._editor.set_status(Status("off"))
+            served = self._served  # another model may answer meanwhile
+            state: State = "off" if served is None else "thinking" if self._n_thinking else "ready"
+            self._editor.set_status(Status(state, served.title, served.is_remote) if served else Status(state))
 
     async def _download(self, entry: ModelEntry) -> bool:
         this = asyncio.current_task()

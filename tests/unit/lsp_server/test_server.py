@@ -1,4 +1,4 @@
-"""The session's settings, where the editor does not tell them as it should."""
+"""The session: settings that the editor does not tell as it should, and what is said of its errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInternalError
 
+from lsp_server import messages
+from lsp_server.errors import KodopisError
 from lsp_server.features import build_server
 from lsp_server.server import did_change_configuration
 
@@ -49,3 +51,11 @@ async def test_settings_hold_on_where_the_editor_does_not_tell_the_new_ones(
     assert server.engines.settings.max_tokens == 5
     await did_change_configuration(server, types.DidChangeConfigurationParams(None))
     assert server.engines.settings.max_tokens == max_tokens
+
+
+def test_a_file_that_is_not_python_is_no_fault_of_the_engine() -> None:
+    server = build_server()
+    server.report(KodopisError("not_python", messages.NOT_PYTHON, language="c"), is_automatic=False)
+    assert server.editor.status.state == "off"
+    server.report(KodopisError("engine_died", messages.ENGINE_DIED), is_automatic=False)
+    assert server.editor.status.state == "error"

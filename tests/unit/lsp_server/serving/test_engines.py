@@ -124,6 +124,21 @@ async def test_a_download_that_fails_is_told_of_by_who_waits_or_else_by_itself(
     assert is_given_up or isinstance(asking.exception(), KodopisError)
 
 
+async def test_a_model_that_is_fetched_beside_the_one_that_answers_leaves_it_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    made = build_server().engines
+    made._served = Served(None, "", "Эта", {}, {}, 4096)  # type: ignore[arg-type]
+
+    async def download(*_: object) -> None:
+        assert made._editor.status.state == "downloading"
+
+    monkeypatch.setattr(engines, "download", download)
+    assert await made.fetch("qwen2.5-coder-0.5b")
+    assert (made._editor.status.state, made._editor.status.model) == ("ready", "Эта")
+
+
 async def test_a_model_that_did_not_load_is_not_started_again_for_every_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,9 +53,14 @@ async def test_settings_hold_on_where_the_editor_does_not_tell_the_new_ones(
     assert server.engines.settings.max_tokens == max_tokens
 
 
-def test_a_file_that_is_not_python_is_no_fault_of_the_engine() -> None:
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (KodopisError("not_python", messages.NOT_PYTHON, language="c"), "off"),
+        (KodopisError("engine_died", messages.ENGINE_DIED), "error"),
+    ],
+)
+def test_a_file_that_is_not_python_is_no_fault_of_the_engine(error: KodopisError, state: str) -> None:
     server = build_server()
-    server.report(KodopisError("not_python", messages.NOT_PYTHON, language="c"), is_automatic=False)
-    assert server.editor.status.state == "off"
-    server.report(KodopisError("engine_died", messages.ENGINE_DIED), is_automatic=False)
-    assert server.editor.status.state == "error"
+    server.report(error, is_automatic=False)
+    assert server.editor.status.state == state

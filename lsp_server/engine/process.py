@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,12 +106,12 @@ class EngineProcess:
                 raise
 
     async def stop(self) -> bool:
-        """End the engine, for every window. False where none ran."""
+        """End the engine, for every window; one that starts just now, too. False where none ran."""
         self._starts.clear()
         self._failure = None
-        path = self._path(self.spec.identity())
-        state = self._living(self.spec.identity())
-        return state is not None and await stop_engine(path, state)
+        identity = self.spec.identity()
+        state = await asyncio.to_thread(self._settled, identity)
+        return state is not None and await stop_engine(self._path(identity), state)
 
     def _path(self, identity: str) -> Path:
         return self._directory / f"{identity}.json"
@@ -144,14 +144,25 @@ class EngineProcess:
     def _start(self, identity: str) -> EngineState:
         """Start the process, unless another window just did; returns once it listens."""
         path = self._path(identity)
+        with self._locked(path):
+            if (state := self._living(identity)) is not None:
+                return state
+            path.unlink(missing_ok=True)
+            return self._spawn(path)
+
+    def _settled(self, identity: str) -> EngineState | None:
+        """The engine, if there is one after all starts that are under way: nothing ends the thread that does one."""
+        with self._locked(self._path(identity)):
+            return self._living(identity)
+
+    @contextlib.contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        """While nobody else starts this engine; what fails is told as an `EngineError`."""
         try:
             # On Windows the profile's own rights do; 0o700 of an elevated process would lock its user out.
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o777 if os.name == "nt" else 0o700)
             with filelock.FileLock(path.with_suffix(".lock"), timeout=_START_TIMEOUT_S):
-                if (state := self._living(identity)) is not None:
-                    return state
-                path.unlink(missing_ok=True)
-                return self._spawn(path)
+                yield
         except filelock.Timeout as error:
             raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=error) from error
         except OSError as error:

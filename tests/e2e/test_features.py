@@ -372,6 +372,17 @@ async def test_a_command_outlives_settings_that_come_while_the_model_loads(start
     assert (await explaining)["markdown"] == "Функция складывает числа."
 
 
+async def test_an_engine_is_stopped_that_just_starts(start: StartEditor, home: Path) -> None:
+    editor = await start({"match": "Объясни", "text": "Функция складывает числа."}, script={"load_ms": 1500})
+    uri = editor.open(AREA)
+    explaining = asyncio.create_task(editor.command("explain", over(uri, 0, 2)))
+    await editor.until(lambda: list((home / "engine").glob("*.err")), "a start")
+    assert await editor.command("stopEngine") == {"stopped": True}
+    assert editor.engine_pids() == []
+    with pytest.raises(JsonRpcException):
+        await explaining
+
+
 async def test_status_models_and_the_engine(start: StartEditor) -> None:
     editor = await start({"match": "сложи", "text": "return a + b\n```"})
     assert (await editor.command("status"))["state"] == "off"

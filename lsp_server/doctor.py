@@ -116,11 +116,11 @@ async def examine() -> Findings:
     if not found.llama_version or not found.sha256:
         return found
     try:
-        timings = await _measure(choice)
+        timings, trouble = await _measure(choice)
     except EngineError as error:
         return replace(found, trouble=_told(error))
     prefill = timings.prompt_tokens / timings.prompt_ms * 1000 if timings.prompt_ms else 0.0
-    return replace(found, prefill_tokens_per_s=prefill, decode_tokens_per_s=timings.tokens_per_s)
+    return replace(found, trouble=trouble, prefill_tokens_per_s=prefill, decode_tokens_per_s=timings.tokens_per_s)
 
 
 def _told(error: EngineError) -> str:
@@ -159,8 +159,8 @@ def _llama_version() -> str:
         return "?"
 
 
-async def _measure(choice: Choice) -> Timings:
-    """Prefill and decode a little."""
+async def _measure(choice: Choice) -> tuple[Timings, str]:
+    """Prefill and decode a little. The text is why the engine serves without the adapter, where it does."""
     served = await serve(choice)
     try:
         ids = await served.engine.tokenize("def area(width, height):\n    return width * height\n\n\n" * 40)
@@ -171,6 +171,6 @@ async def _measure(choice: Choice) -> Timings:
         async with aclosing(cast("AsyncGenerator[Chunk, None]", served.engine.complete(request))) as chunks:
             async for chunk in chunks:
                 timings = chunk.timings if chunk.stop_type is not None else timings
-        return timings
+        return timings, served.trouble
     finally:
         await served.engine.close()

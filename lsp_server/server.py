@@ -97,8 +97,8 @@ class KodopisServer(LanguageServer):
     async def pull_configuration(self) -> None:
         """Ask the editor for its settings, where it can tell them."""
         try:
-            if self.editor.gives_configuration:
-                self.configure(await self.editor.configuration(settings.SECTION))
+            if self.editor.gives_configuration and (told := await self.editor.configuration(settings.SECTION)):
+                self.configure(told[0])
         finally:
             self.configured.set()
 
@@ -117,7 +117,8 @@ class KodopisServer(LanguageServer):
         if is_automatic and error.code in _OF_NO_INTEREST:
             return
         logger.warning("%s: %s", error.code, error)
-        self.engines.failed(error)
+        if error.code not in _OF_NO_INTEREST:  # those say nothing of the engine
+            self.engines.failed(error)
         if is_automatic:
             self.editor.show_once(str(error))
         else:
@@ -185,8 +186,12 @@ async def did_change_configuration(ls: KodopisServer, params: types.DidChangeCon
     ls.configured.clear()
     try:
         pushed = params.settings.get(settings.SECTION) if isinstance(params.settings, Mapping) else None
-        pulled = await ls.editor.configuration(settings.SECTION) if ls.editor.gives_configuration else None
-        ls.configure(pushed if pulled is None else pulled)
+        told: tuple[Any] | None = (None,)
+        if ls.editor.gives_configuration:
+            told = await ls.editor.configuration(settings.SECTION)
+        if told is None and pushed is None:
+            return  # what was told before is likelier than what nobody has set
+        ls.configure(pushed if told is None or told[0] is None else told[0])
     finally:
         ls.configured.set()
 

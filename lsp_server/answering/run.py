@@ -120,6 +120,8 @@ class Run:
             await asyncio.wait({before})
         for attempt in range(2):
             served = await self._engines.served(may_ask=self._priority is Priority.MANUAL)
+            if self._engines.settings != self.settings:  # the question is asked anew, of this model by these settings
+                raise asyncio.CancelledError
             try:
                 with self._engines.thinking(served):
                     await self._generate(served)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lsp_server import messages
 from lsp_server.answering.cache import AnswerCache, Found, Known
 from lsp_server.answering.offer import Offer, rebase, typed_since
 from lsp_server.answering.run import Run
@@ -20,7 +21,7 @@ from lsp_server.answering.statistics import Statistics
 from lsp_server.answering.suggest import Answer, Question, locate, warm_up
 from lsp_server.connection.workspace import LineDocument
 from lsp_server.engine.base import Priority
-from lsp_server.errors import KodopisError
+from lsp_server.errors import EngineError, KodopisError
 from lsp_server.serving.choice import identity
 from lsp_server.serving.engines import Engines
 from lsp_server.settings import Settings
@@ -38,9 +39,10 @@ _WARM_LINES = 40
 
 @dataclass(eq=False)
 class _Wait:
-    """A request that waits for an answer."""
+    """A request that waits for an answer. `is_command`: the answer goes into the file, it is not just shown."""
 
     is_automatic: bool
+    is_command: bool
     revision: int
     superseded: asyncio.Future[None]
 
@@ -97,26 +99,29 @@ class Scheduler:
         cursor: Place,
         *,
         is_automatic: bool,
+        is_command: bool = False,
         cells: tuple[str, ...] = (),
         on_growth: OnGrowth | None = None,
     ) -> Offer | None:
         """Code for a place, as an edit of the document as it is when this returns; None where there is none.
 
-        A newer request for the document makes this one return None. Cancelling interrupts the generation; what was
-        generated is kept for a request that agrees with it.
+        A newer request for the document makes this one return None, a command's only one by hand. Cancelling interrupts
+        the generation; what was generated is kept for a request that agrees with it.
 
         Raises:
-            KodopisError, ModelError: why the model cannot answer.
+            KodopisError, ModelError: why the model cannot answer; `superseded` where a command's answer was ended.
         """
         slot = self._slots.setdefault(document.uri, _Slot())
         slot.cells = cells
-        if is_automatic and slot.wait is not None and not slot.wait.is_automatic and not slot.is_for(document, cursor):
-            return None  # somebody waits for an answer asked for by hand
+        by_hand = slot.wait if slot.wait is not None and not slot.wait.is_automatic else None
+        if is_automatic and by_hand is not None and (by_hand.is_command or not slot.is_for(document, cursor)):
+            return None  # somebody waits for an answer asked for by hand; what a command writes is not shown too
         if slot.wait is not None and not slot.wait.superseded.done():
             slot.wait.superseded.set_result(None)
         if slot.warm_up is not None:
             slot.warm_up.cancel()
-        wait = slot.wait = _Wait(is_automatic, document.revision, asyncio.get_running_loop().create_future())
+        superseded = asyncio.get_running_loop().create_future()
+        wait = slot.wait = _Wait(is_automatic, is_command, document.revision, superseded)
         try:
             offer = await self._answer(slot, wait, document, cursor, on_growth)
         except asyncio.CancelledError:
@@ -126,6 +131,8 @@ class Scheduler:
         finally:
             if slot.wait is wait:
                 slot.wait = None
+        if offer is None and is_command and superseded.done():
+            raise EngineError("superseded", messages.ANSWER_SUPERSEDED)
         if offer is not None:
             slot.shown = (document.snapshot(), offer)
             self._statistics.shown += 1

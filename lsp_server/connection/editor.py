@@ -173,15 +173,15 @@ class Editor:
             return None
         return getattr(answer, "title", None)
 
-    async def configuration(self, section: str) -> Any:
-        """The editor's settings of a section; None where it has none or does not answer."""
+    async def configuration(self, section: str) -> tuple[Any] | None:
+        """The editor's settings of a section, which may be null; None where it does not answer."""
         params = types.ConfigurationParams([types.ConfigurationItem(section=section)])
         try:
             answer = await asyncio.wait_for(self._server.workspace_configuration_async(params), _CLIENT_ANSWER_S)
         except (JsonRpcException, TimeoutError):
             logger.warning("the editor did not tell its settings")
             return None
-        return answer[0] if answer else None
+        return (answer[0] if answer else None,)
 
     async def apply(self, edit: types.WorkspaceEdit, label: str) -> bool:
         """Have the editor change files; whether it did."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from lsp_server import messages
 from lsp_server.engine import wire
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps, StopType, Timings
-from lsp_server.engine.transport import Transport
+from lsp_server.engine.transport import Transport, shown_url, understood
 from lsp_server.errors import EngineError
 
 API_KEY_VARIABLE = "KODOPIS_API_KEY"
@@ -37,20 +37,24 @@ class HttpEngine:
     async def props(self) -> EngineProps:
         """See `Engine`. The prefill speed is what this client's requests have shown, where the engine tells none."""
         body = await self._transport.get("/props")
-        adapters = [] if "kodopis" in body else await self._adapters()
-        props = wire.props_from_json(body, adapters)
+        adapters = [] if isinstance(body, Mapping) and "kodopis" in body else await self._adapters()
+        with understood("/props"):
+            props = wire.props_from_json(body, adapters)
         return props if props.prefill_tokens_per_s else replace(props, prefill_tokens_per_s=self._prefill_tokens_per_s)
 
     async def tokenize(self, text: str, *, parse_special: bool = False) -> tuple[int, ...]:
         """See `Engine`."""
         body = {"content": text, "add_special": False, "parse_special": parse_special}
-        return tuple((await self._transport.post("/tokenize", body))["tokens"])
+        answer = await self._transport.post("/tokenize", body)
+        with understood("/tokenize"):
+            return tuple(map(int, answer["tokens"]))
 
     async def complete(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine`."""
         async with aclosing(self._transport.events("/completion", wire.completion_to_json(request))) as events:
             async for event in events:
-                chunk = wire.chunk_from_json(event)
+                with understood("/completion"):
+                    chunk = wire.chunk_from_json(event)
                 if chunk.stop_type is not None:
                     self._note_speed(chunk.timings)
                 yield chunk
@@ -64,9 +68,10 @@ class HttpEngine:
 
     async def _adapters(self) -> list[Mapping[str, Any]]:
         try:
-            return list(await self._transport.get("/lora-adapters"))
+            found = await self._transport.get("/lora-adapters")
         except EngineError:  # an older server, or one that hides it: then there are none to scale
             return []
+        return found if isinstance(found, list) else []
 
     def _note_speed(self, timings: Timings) -> None:
         if timings.prompt_tokens >= _SPEED_FROM_TOKENS and timings.prompt_ms:
@@ -88,9 +93,11 @@ class OpenAIEngine:
     async def props(self) -> EngineProps:
         """See `Engine`. vLLM tells the context's size; of others a common small one is assumed."""
         if not self._model or not self._n_ctx:
-            models = (await self._transport.get("/models")).get("data") or [{}]
-            self._model = self._model or str(models[0].get("id", ""))
-            self._n_ctx = self._n_ctx or int(models[0].get("max_model_len") or _DEFAULT_N_CTX)
+            body = await self._transport.get("/models")
+            with understood("/models"):
+                first = (body.get("data") or [{}])[0]
+                self._model = self._model or wire.text_in(first, "id")
+                self._n_ctx = self._n_ctx or int(first.get("max_model_len") or _DEFAULT_N_CTX)
         return EngineProps(model_path=self._model, n_ctx=self._n_ctx, can_tokenize=False)
 
     async def tokenize(self, text: str, *, parse_special: bool = False) -> tuple[int, ...]:
@@ -107,11 +114,13 @@ class OpenAIEngine:
         timings = Timings()
         async with aclosing(self._transport.events("/completions", self._body(request, props))) as events:
             async for event in events:
-                timings = _usage(event.get("usage"), timings)
-                for choice in event.get("choices") or []:
-                    stop_type = _stop_type(choice) or stop_type
-                    if text := choice.get("text"):
-                        yield Chunk(text, 1)
+                with understood("/completions"):
+                    timings = _usage(event.get("usage"), timings)
+                    choices = event.get("choices") or []
+                    text = "".join(wire.text_in(choice, "text") for choice in choices)
+                    stop_type = next((end for end in map(_stop_type, choices) if end), stop_type)
+                if text:
+                    yield Chunk(text, 1)
         if stop_type is None:
             raise EngineError("engine_died", messages.ENGINE_DIED)
         yield Chunk("", stop_type=stop_type, timings=timings)
@@ -167,13 +176,13 @@ async def connect_endpoint(url: str, api_key: str = "") -> HttpEngine | OpenAIEn
     require_secure(url)
     key = (api_key or _key_for(url)).strip()
     if not (key.isascii() and key.isprintable()):  # no header can hold it
-        raise EngineError("engine_unauthorized", messages.ENGINE_UNAUTHORIZED, url=url)
+        raise EngineError("engine_unauthorized", messages.ENGINE_UNAUTHORIZED, url=shown_url(url))
     base = url.removesuffix("/v1")
     if (body := await _probe(base, "/props", key)) is not None and "default_generation_settings" in body:
         return HttpEngine(base, key)
     if (body := await _probe(base + "/v1", "/models", key)) is not None and "data" in body:
         return OpenAIEngine(base + "/v1", key)
-    raise EngineError("endpoint_unknown", messages.ENDPOINT_UNKNOWN, url=url)
+    raise EngineError("endpoint_unknown", messages.ENDPOINT_UNKNOWN, url=shown_url(url))
 
 
 def _key_for(url: str) -> str:
@@ -203,4 +212,4 @@ def require_secure(url: str) -> None:
     except ValueError:
         is_loopback = host == "localhost"
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
-        raise EngineError("endpoint_insecure", messages.ENDPOINT_INSECURE, url=url)
+        raise EngineError("endpoint_insecure", messages.ENDPOINT_INSECURE, url=shown_url(url))

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ _LOAD_TIMEOUT_S = 900.0
 _STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.05
 _CLOCK_TOLERANCE_S = 2.0
+_STATE_FILE_OPTION = "--state-file="
 _RECENT_S = 120.0
 _BACK_OFF_S = (0.0, 0.5, 2.0, 5.0)
 _REPEAT_LOAD_ERROR_S = 20.0
@@ -105,12 +106,12 @@ class EngineProcess:
                 raise
 
     async def stop(self) -> bool:
-        """End the engine, for every window. False where none ran."""
+        """End the engine, for every window; one that starts just now, too. False where none ran."""
         self._starts.clear()
         self._failure = None
-        path = self._path(self.spec.identity())
-        state = self._living(self.spec.identity())
-        return state is not None and await stop_engine(path, state)
+        identity = self.spec.identity()
+        state = await asyncio.to_thread(self._settled, identity)
+        return state is not None and await stop_engine(self._path(identity), state)
 
     def _path(self, identity: str) -> Path:
         return self._directory / f"{identity}.json"
@@ -118,8 +119,9 @@ class EngineProcess:
     def _living(self, identity: str) -> EngineState | None:
         if self._child is not None:
             self._child.poll()  # a child that has ended is only gone once it is waited for
-        state = EngineState.read(self._path(identity))
-        return state if state is not None and not state.error and is_alive(state) else None
+        path = self._path(identity)
+        state = EngineState.read(path)
+        return state if state is not None and not state.error and is_alive(path, state) else None
 
     def _repeat_failure(self, identity: str) -> None:
         """A model that could not be loaded a moment ago is not tried again for every key pressed."""
@@ -142,14 +144,25 @@ class EngineProcess:
     def _start(self, identity: str) -> EngineState:
         """Start the process, unless another window just did; returns once it listens."""
         path = self._path(identity)
+        with self._locked(path):
+            if (state := self._living(identity)) is not None:
+                return state
+            path.unlink(missing_ok=True)
+            return self._spawn(path)
+
+    def _settled(self, identity: str) -> EngineState | None:
+        """The engine, if there is one after all starts that are under way: nothing ends the thread that does one."""
+        with self._locked(self._path(identity)):
+            return self._living(identity)
+
+    @contextlib.contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        """While nobody else starts this engine; what fails is told as an `EngineError`."""
         try:
             # On Windows the profile's own rights do; 0o700 of an elevated process would lock its user out.
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o777 if os.name == "nt" else 0o700)
             with filelock.FileLock(path.with_suffix(".lock"), timeout=_START_TIMEOUT_S):
-                if (state := self._living(identity)) is not None:
-                    return state
-                path.unlink(missing_ok=True)
-                return self._spawn(path)
+                yield
         except filelock.Timeout as error:
             raise EngineError("engine_start_failed", messages.ENGINE_START_FAILED, detail=error) from error
         except OSError as error:
@@ -160,7 +173,7 @@ class EngineProcess:
     def _spawn(self, path: Path) -> EngineState:
         # -P: the working directory is never searched for modules; a user's project may hold a json.py.
         command = [sys.executable, "-P", "-m", "lsp_server.engine", *self.spec.arguments()]
-        command += [f"--state-file={path}", f"--idle-timeout-s={self._idle_timeout_s}"]
+        command += [f"{_STATE_FILE_OPTION}{path}", f"--idle-timeout-s={self._idle_timeout_s}"]
         with path.with_suffix(".err").open("wb") as errors:
             self._child = subprocess.Popen(
                 command,
@@ -206,8 +219,9 @@ class EngineProcess:
     def _has_ended(self, identity: str, state: EngineState) -> bool:
         if self._child is not None:
             self._child.poll()
-        is_gone = not is_alive(state)  # before reading: an engine writes why it ends, then it ends
-        written = EngineState.read(self._path(identity))
+        path = self._path(identity)
+        is_gone = not is_alive(path, state)  # before reading: an engine writes why it ends, then it ends
+        written = EngineState.read(path)
         if written is not None and written.token == state.token and written.error:
             raise load_error(written)
         return is_gone
@@ -227,7 +241,7 @@ def running_engines(directory: Path | None = None) -> list[RunningEngine]:
     engines = []
     for path in sorted((directory or state_dir()).glob("*.json")):
         state = EngineState.read(path)
-        if state is not None and is_alive(state):
+        if state is not None and is_alive(path, state):
             with contextlib.suppress(psutil.Error):
                 engines.append(RunningEngine(path, state, psutil.Process(state.pid).memory_info().rss))
         else:
@@ -238,7 +252,7 @@ def running_engines(directory: Path | None = None) -> list[RunningEngine]:
 
 async def stop_engine(path: Path, state: EngineState) -> bool:
     """Ask an engine to end, and end it where it does not. False where it was gone already."""
-    if not is_alive(state):
+    if not is_alive(path, state):
         return False
     transport = Transport(state.url, state.token)
     with contextlib.suppress(EngineError):
@@ -254,16 +268,21 @@ def _await_end(path: Path, state: EngineState) -> None:
         try:
             process.wait(_STOP_TIMEOUT_S)
         except psutil.TimeoutExpired:
-            if is_alive(state):
+            if is_alive(path, state):
                 process.kill()
     state.remove(path)  # another window may have started the next engine meanwhile
 
 
-def is_alive(state: EngineState) -> bool:
-    """Whether the process that wrote the state still runs: its pid may belong to another by now."""
+def is_alive(path: Path, state: EngineState) -> bool:
+    """Whether the process that wrote the state still runs: its pid may belong to another by now.
+
+    A start time alone does not tell: it moves with the system's clock when that is set. A process that was started for
+    this very file is the one, for the file of another is removed before each start.
+    """
     try:
         process = psutil.Process(state.pid)
         is_same = abs(process.create_time() - state.created) < _CLOCK_TOLERANCE_S
+        is_same = is_same or f"{_STATE_FILE_OPTION}{path}" in process.cmdline()
         return is_same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError, OverflowError):  # the last two: no pid at all, in a damaged file
         return False

@@ -97,12 +97,16 @@ def chunk_to_json(chunk: Chunk) -> Json:
 
 
 def chunk_from_json(event: Mapping[str, Any]) -> Chunk:
-    """Read an event of ours, or of a llama.cpp server (whose last event may repeat nothing but the stop type)."""
-    tokens = tuple(event.get("tokens") or ())
+    """Read an event of ours, or of a llama.cpp server (whose last event may repeat nothing but the stop type).
+
+    Raises:
+        AttributeError, TypeError, ValueError: it has another form. So do the other functions that read answers.
+    """
+    tokens = tuple(map(int, event.get("tokens") or ()))
     stop_type = event.get("stop_type") if event.get("stop") else None
     if event.get("stop") and stop_type not in get_args(StopType):
         stop_type = "eos"
-    text = str(event.get("content", ""))
+    text = text_in(event, "content")
     return Chunk(
         text=text,
         # llama.cpp sends one event per token; where it leaves `tokens` out, a text is one token.
@@ -111,6 +115,14 @@ def chunk_from_json(event: Mapping[str, Any]) -> Chunk:
         timings=_timings_from_json(event.get("timings") or {}),
         tokens=tokens,
     )
+
+
+def text_in(body: Mapping[str, Any], name: str) -> str:
+    """A string of an answer; empty where it is null or left out. Raises TypeError for anything else."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}")
+    return value or ""
 
 
 def _timings_to_json(timings: Timings) -> Json:
@@ -129,13 +141,13 @@ def _timings_to_json(timings: Timings) -> Json:
 
 def _timings_from_json(timings: Mapping[str, Any]) -> Timings:
     return Timings(
-        cached_tokens=int(timings.get("cache_n", 0)),
-        prompt_tokens=int(timings.get("prompt_n", 0)),
-        prompt_ms=float(timings.get("prompt_ms", 0.0)),
-        predicted_tokens=int(timings.get("predicted_n", 0)),
-        predicted_ms=float(timings.get("predicted_ms", 0.0)),
-        drafted_tokens=int(timings.get("draft_n", 0)),
-        accepted_tokens=int(timings.get("draft_n_accepted", 0)),
+        cached_tokens=int(timings.get("cache_n") or 0),
+        prompt_tokens=int(timings.get("prompt_n") or 0),
+        prompt_ms=float(timings.get("prompt_ms") or 0.0),
+        predicted_tokens=int(timings.get("predicted_n") or 0),
+        predicted_ms=float(timings.get("predicted_ms") or 0.0),
+        drafted_tokens=int(timings.get("draft_n") or 0),
+        accepted_tokens=int(timings.get("draft_n_accepted") or 0),
     )
 
 
@@ -159,10 +171,10 @@ def props_from_json(body: Mapping[str, Any], adapters: Sequence[Mapping[str, Any
     own = body.get("kodopis") or {}
     settings = body.get("default_generation_settings") or {}
     return EngineProps(
-        model_path=str(body.get("model_path", "")),
-        n_ctx=int(settings.get("n_ctx", 0)),
-        prefill_tokens_per_s=float(own.get("prefill_tokens_per_s", 0.0)),
-        adapters=tuple(own.get("adapters") or (str(adapter.get("path", "")) for adapter in adapters)),
+        model_path=text_in(body, "model_path"),
+        n_ctx=int(settings.get("n_ctx") or 0),
+        prefill_tokens_per_s=float(own.get("prefill_tokens_per_s") or 0.0),
+        adapters=tuple(own.get("adapters") or (text_in(adapter, "path") for adapter in adapters)),
     )
 
 

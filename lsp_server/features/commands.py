@@ -12,7 +12,7 @@ from lsprotocol import types
 from lsp_server import messages
 from lsp_server.answering.offer import Offer
 from lsp_server.answering.suggest import variants as different_answers
-from lsp_server.errors import KodopisError
+from lsp_server.errors import EngineError, KodopisError
 from lsp_server.features.arguments import Argument
 from lsp_server.features.edits import edit_document, require_same
 from lsp_server.features.inline_completion import item
@@ -57,7 +57,12 @@ async def write(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
     cells, revision = ls.documents.earlier_cells(document.uri), document.revision
     async with ls.editor.progress(messages.THINKING_TITLE(), token, cancel=_this().cancel):
         require_same(ls, document, revision)  # the editor was asked whether it shows the progress
-        offer = await ls.scheduler.suggest(document, place, is_automatic=False, cells=cells)
+        try:
+            offer = await ls.scheduler.suggest(document, place, is_automatic=False, is_command=True, cells=cells)
+        except EngineError as error:
+            if error.code == "superseded":  # by an edit, perhaps
+                require_same(ls, document, revision)
+            raise
     if offer is None:
         require_same(ls, document, revision)
         raise KodopisError("empty_answer", messages.EMPTY_ANSWER)

@@ -21,6 +21,7 @@ from lsp_server.engine.client import connect_endpoint
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import EngineProcess, OnWait
 from lsp_server.engine.spec import EngineSpec
+from lsp_server.engine.transport import shown_url
 from lsp_server.errors import EngineError, KodopisError
 from lsp_server.serving.routing import Lora, Routes, adapted_routes, bare_routes, endpoint_routes
 from lsp_server.serving.served import Served
@@ -89,7 +90,7 @@ def choose(settings: Settings, home: Path | None = None) -> Choice:
     if settings.endpoint:
         known = Catalog.load(home=home).get(settings.model)
         routes = bare_routes(known.prompt if known else {}, settings)
-        return Choice(settings, settings.model, settings.endpoint, routes, entry=known)
+        return Choice(settings, settings.model, shown_url(settings.endpoint), routes, entry=known)
     if settings.model.startswith(SCRIPT_MARK):
         path = Path(settings.model.removeprefix(SCRIPT_MARK))
         spec = _spec(settings, scripted=path)
@@ -159,7 +160,7 @@ async def _serve(choice: Choice, on_wait: OnWait | None, idle_timeout_s: float, 
         props = await engine.props()
         entry = choice.entry or _entry_of(props.model_path)
         found = endpoint_routes(entry.prompt if entry else _UNKNOWN_FORMATS, settings, props)
-        name = choice.entry.id if choice.entry else Path(props.model_path).name or settings.endpoint
+        name = choice.entry.id if choice.entry else Path(props.model_path).name or choice.title
         served = _served(choice, engine, props, found.routes, found.lora)
         return replace(served, model_id=name, title=name, bare_lora=found.bare_lora, trouble=found.trouble)
     choice.require_installed()

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from lsprotocol import types
 
 from lsp_server import messages
-from lsp_server.connection.editor import Editor, Status
+from lsp_server.connection.editor import Editor, State, Status
 from lsp_server.engine.client import require_secure
 from lsp_server.engine.local import LocalEngine
 from lsp_server.engine.process import EngineProcess
+from lsp_server.engine.transport import shown_url
 from lsp_server.errors import KodopisError
 from lsp_server.serving import consent
 from lsp_server.serving.choice import Choice, Processes, choose, serve
@@ -41,6 +42,7 @@ class Engines:
         self._processes: Processes = {}
         self._asked: set[str] = set()
         self._fetching: asyncio.Task[bool] | None = None
+        self._n_awaiting_files = 0
         self._consenting: dict[str, asyncio.Task[bool]] = {}
         self._n_thinking = 0
 
@@ -82,7 +84,13 @@ class Engines:
                 self._processes = {}  # who asks by hand has perhaps mended what was wrong
             self._starting = asyncio.create_task(self._start(choice))
             self._starting.add_done_callback(_look_at_error)
-        return await asyncio.shield(self._starting)
+        try:
+            return await asyncio.shield(self._starting)
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if self._settings == choice.settings or (this is not None and this.cancelling()):
+                raise
+        return await self.served(may_ask=may_ask)  # other settings ended the start: nobody has cancelled the request
 
     async def warm(self) -> Served | None:
         """The model where it runs, or can be started without asking anybody anything."""
@@ -201,8 +209,8 @@ class Engines:
 
         The question outlives the request that it is asked for: the next keystroke ends that one.
         """
-        endpoint = choice.settings.endpoint
-        require_secure(endpoint)  # before anybody is asked about what will not be done
+        require_secure(choice.settings.endpoint)  # before anybody is asked about what will not be done
+        endpoint = shown_url(choice.settings.endpoint)
         if consent.is_allowed(endpoint):
             return
         if endpoint not in self._consenting and (may_ask or endpoint not in self._asked):
@@ -234,14 +242,21 @@ class Engines:
         """
         if self._fetching is None and (may_ask or entry.id not in self._asked):
             self._asked.add(entry.id)
-            self._fetching = asyncio.create_task(self._ask_and_fetch(entry, is_awaited=may_ask))
+            self._fetching = asyncio.create_task(self._ask_and_fetch(entry))
             self._fetching.add_done_callback(self._fetched)
         if self._fetching is not None and not may_ask:
             raise KodopisError("model_awaited", messages.MODEL_AWAITED, title=entry.title)
-        if self._fetching is None or not await asyncio.shield(self._fetching):
+        if self._fetching is None or not await self._await_files(self._fetching):
             raise KodopisError("model_not_installed", messages.MODEL_NOT_INSTALLED, title=entry.title, id=entry.id)
 
-    async def _ask_and_fetch(self, entry: ModelEntry, *, is_awaited: bool) -> bool:
+    async def _await_files(self, fetching: asyncio.Task[bool]) -> bool:
+        self._n_awaiting_files += 1
+        try:
+            return await asyncio.shield(fetching)
+        finally:
+            self._n_awaiting_files -= 1
+
+    async def _ask_and_fetch(self, entry: ModelEntry) -> bool:
         question = messages.DOWNLOAD_QUESTION(
             title=entry.title, size=_size(entry), licence=entry.licence, source=entry.source_url
         )
@@ -251,7 +266,8 @@ class Engines:
         try:
             return await self._fetch(entry)
         except KodopisError as error:
-            if not is_awaited:  # by no request, which would tell of it; but the user has said yes, and looks for it
+            # A request that waits tells of it. Where none does any more, the user has still said yes, and looks for it.
+            if not self._n_awaiting_files:
                 self.failed(error)
                 self._editor.show(str(error))
             raise
@@ -273,7 +289,9 @@ class Engines:
             self._editor.show(messages.DOWNLOAD_CANCELLED(id=entry.id), types.MessageType.Info)
             return False
         finally:
-            self._editor.set_status(Status("off"))
+            served = self._served  # another model may answer meanwhile
+            state: State = "off" if served is None else "thinking" if self._n_thinking else "ready"
+            self._editor.set_status(Status(state, served.title, served.is_remote) if served else Status(state))
 
     async def _download(self, entry: ModelEntry) -> bool:
         this = asyncio.current_task()

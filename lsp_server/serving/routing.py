@@ -13,6 +13,7 @@ from typing import get_args
 
 from lsp_server import messages
 from lsp_server.engine.base import EngineProps, LoraScale
+from lsp_server.engine.transport import shown_url
 from lsp_server.errors import KodopisError
 from lsp_server.settings import Settings
 from models.catalog import AdapterEntry, Catalog
@@ -89,7 +90,8 @@ def endpoint_routes(formats: Mapping[Kind, str], settings: Settings, props: Engi
         return EndpointRoutes(bare, dict.fromkeys(KINDS, every))
     trouble = ""
     if settings.adapter not in ("", "auto") and not props.adapters:
-        trouble = messages.ENDPOINT_WITHOUT_ADAPTER(adapter=settings.adapter, endpoint=settings.endpoint)
+        endpoint = shown_url(settings.endpoint)
+        trouble = messages.ENDPOINT_WITHOUT_ADAPTER(adapter=settings.adapter, endpoint=endpoint)
     return EndpointRoutes(bare, trouble=trouble)
 
 

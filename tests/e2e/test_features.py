@@ -12,7 +12,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from e2e.conftest import StartEditor
-from e2e.harness import TestEditor
+from e2e.harness import AUTOMATIC, TestEditor
 from lsp_server import messages
 from lsp_server.answering.converse import ANSWER_TOKENS
 from lsp_server.engine.scripted import encode
@@ -60,6 +60,27 @@ async def test_write_puts_the_code_into_the_file(start: StartEditor) -> None:
     result = await editor.command("write", at(uri, 1, 5))
     assert result["applied"] is True
     assert apply_edit(editor, uri) == "def add(a, b):\n    # сложи два числа и верни сумму\n    return a + b\n    \n"
+
+
+async def test_an_automatic_request_does_not_end_what_is_being_written(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```", "delay_ms": 40})
+    uri = editor.open(FUNCTION)
+    writing = asyncio.create_task(editor.command("write", at(uri, 1, 5)))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "thinking", "a generation")
+    assert await editor.complete(uri, editor.position(uri, 1, 5), AUTOMATIC) is None
+    assert (await writing)["code"].endswith("    return a + b")
+
+
+async def test_of_two_commands_that_write_the_older_is_refused(start: StartEditor) -> None:
+    editor = await start({"match": "сложи", "text": "return a + b\n```", "delay_ms": 40})
+    uri = editor.open(FUNCTION)
+    older = asyncio.create_task(editor.command("write", at(uri, 1, 5)))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "thinking", "a generation")
+    assert (await editor.command("write", at(uri, 1, 5)))["applied"] is True
+    with pytest.raises(JsonRpcException) as caught:
+        await older
+    assert caught.value.data == {"code": "superseded"}
+    assert len(editor.edits) == 1
 
 
 async def test_explain_streams_markdown(start: StartEditor) -> None:
@@ -340,6 +361,26 @@ async def test_status_says_how_far_the_model_is_loaded(start: StartEditor) -> No
     assert len(set(percents)) >= 2, editor.statuses
     assert all(status["state"] == "loading" for status in editor.statuses if "percent" in status)
     assert editor.statuses[-1]["state"] == "ready"
+
+
+async def test_a_command_outlives_settings_that_come_while_the_model_loads(start: StartEditor) -> None:
+    editor = await start({"match": "Объясни", "text": "Функция складывает числа."}, script={"load_ms": 1500})
+    uri = editor.open(AREA)
+    explaining = asyncio.create_task(editor.command("explain", over(uri, 0, 2)))
+    await editor.until(lambda: editor.statuses and editor.statuses[-1]["state"] == "loading", "a load")
+    await editor.configure({"model": f"scripted:{editor.home / 'script.toml'}", "nCtx": 2048})
+    assert (await explaining)["markdown"] == "Функция складывает числа."
+
+
+async def test_an_engine_is_stopped_that_just_starts(start: StartEditor, home: Path) -> None:
+    editor = await start({"match": "Объясни", "text": "Функция складывает числа."}, script={"load_ms": 1500})
+    uri = editor.open(AREA)
+    explaining = asyncio.create_task(editor.command("explain", over(uri, 0, 2)))
+    await editor.until(lambda: list((home / "engine").glob("*.err")), "a start")
+    assert await editor.command("stopEngine") == {"stopped": True}
+    assert editor.engine_pids() == []
+    with pytest.raises(JsonRpcException):
+        await explaining
 
 
 async def test_status_models_and_the_engine(start: StartEditor) -> None:

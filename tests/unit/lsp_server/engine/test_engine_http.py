@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import httpx
@@ -284,6 +284,14 @@ async def test_endpoints_that_are_not_used(url: str, code: str) -> None:
     assert url in str(caught.value)
 
 
+async def test_a_password_in_an_address_is_not_shown() -> None:
+    for address in ("http://user:secret@192.0.2.1", "http://user:secret@127.0.0.1:9"):
+        with pytest.raises(EngineError) as caught:
+            await connect_endpoint(address)
+        assert "secret" not in str(caught.value)
+        assert address.rpartition("@")[2] in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["ключ", "a\nb"])
 async def test_a_key_that_no_header_can_hold_is_a_wrong_key(served: Served, key: str) -> None:
     with pytest.raises(EngineError) as caught:
@@ -350,6 +358,84 @@ async def test_an_openai_compatible_endpoint() -> None:
         with pytest.raises(EngineError) as caught:
             await collect(engine, CompletionRequest("x" * 200, 9))
         assert caught.value.code == "context_too_long"
+        await engine.close()
+
+
+def app_that_says(paths: dict[str, object], stream: str = "") -> Starlette:
+    """A server with these answers to GET, and one stream for each completion."""
+
+    def answering(body: object) -> Callable[[Request], Response]:
+        return lambda _: Response(json.dumps(body), media_type="application/json")
+
+    def completions(_request: Request) -> Response:
+        return Response(stream, media_type="text/event-stream")
+
+    routes = [Route(path, answering(body)) for path, body in paths.items()]
+    posts = [Route(path, completions, methods=["POST"]) for path in ("/completion", "/v1/completions")]
+    return Starlette(routes=[*routes, *posts])
+
+
+LLAMA_PROPS = {"default_generation_settings": {"n_ctx": "4096"}, "model_path": None}
+OPENAI_MODELS = {"data": [{"id": "qwen", "max_model_len": "8192"}]}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        {"/props": {"default_generation_settings": [1]}, "/lora-adapters": {}},
+        {"/props": {"default_generation_settings": {"n_ctx": [1]}}},
+        {"/props": {"default_generation_settings": {}, "model_path": 5}},
+        {"/props": {"default_generation_settings": {}, "kodopis": [5]}},
+        {"/props": LLAMA_PROPS, "/lora-adapters": [5]},
+        {"/props": [], "/v1/models": {"data": {"id": "qwen"}}},
+        {"/v1/models": {"data": [5]}},
+        {"/v1/models": {"data": [{"id": 5}]}},
+        {"/v1/models": {"data": [{"id": "qwen", "max_model_len": "8k"}]}},
+    ],
+)
+async def test_an_endpoint_of_another_form_is_one_sentence(paths: dict[str, object]) -> None:
+    async for url in serve(app_that_says(paths)):
+        engine = await connect_endpoint(url)
+        with pytest.raises(EngineError) as caught:
+            await engine.props()
+        assert caught.value.code == "engine_refused"
+        await engine.close()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *("[]", "5", "null", '"error"', '{"choices": 5}', '{"choices": [5]}', '{"choices": {"0": {}}}'),
+        *('{"usage": [1]}', '{"choices": [{"text": 5}]}', '{"usage": {"prompt_tokens": "all"}}', '{"content": 5}'),
+        *(
+            '{"tokens": ["x"]}',
+            '{"stop": true, "timings": {"prompt_ms": "long"}}',
+            '{"error": "no"}',
+            '{"error": {"code": "x"}}',
+            "{",
+        ),
+    ],
+)
+@pytest.mark.parametrize("paths", [{"/props": LLAMA_PROPS}, {"/v1/models": OPENAI_MODELS}])
+async def test_a_stream_of_another_form_is_one_sentence(paths: dict[str, object], event: str) -> None:
+    async for url in serve(app_that_says(paths, f"data: {event}\n\n")):
+        engine = await connect_endpoint(url)
+        with pytest.raises(EngineError) as caught:
+            await collect(engine, CompletionRequest("сумма", 9))
+        assert caught.value.code in ("engine_refused", "engine_failed", "engine_died")
+        await engine.close()
+
+
+async def test_what_servers_may_add_to_a_stream_is_passed_over() -> None:
+    choices = ('null, "error": null', '[], "usage": null', '[{"text": null}]', '[{"text": "a"}]', '[{"text": "ё"}]')
+    stream = "".join(f': ping\r\n\r\nevent: x\r\ndata:{{"choices": {choice}}}\r\n\r\n' for choice in choices)
+    stream += 'data: {"choices": [{"text": "", "finish_reason": "length"}]}\r\n\r\n'
+    stream += 'data: {"choices": [], "usage": {"prompt_tokens": "7"}}\r\n\r\ndata:[DONE]'
+    async for url in serve(app_that_says({"/v1/models": OPENAI_MODELS}, stream)):
+        engine = await connect_endpoint(url)
+        assert (await engine.props()).n_ctx == 8192
+        text, last = await collect(engine, CompletionRequest("сумма", 9))
+        assert (text, last.stop_type, last.timings.prompt_tokens) == ("aё", "limit", 7)
         await engine.close()
 
 

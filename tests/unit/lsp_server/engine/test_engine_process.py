@@ -121,10 +121,10 @@ async def test_only_the_user_reads_the_token(spec: EngineSpec, home: Path) -> No
 async def test_killed_in_the_middle_of_an_answer(spec: EngineSpec, home: Path) -> None:
     local = LocalEngine(EngineProcess(spec, directory=home))
     ids = await local.tokenize("долго")
-    state = await local.process.connect()
+    state, path = await local.process.connect(), home / f"{spec.identity()}.json"
     with pytest.raises(EngineError) as caught:
         async for chunk in local.complete(CompletionRequest(ids, 1000)):
-            if chunk.text and is_alive(state):
+            if chunk.text and is_alive(path, state):
                 psutil.Process(state.pid).kill()  # SIGKILL, or what Windows has
     assert caught.value.code == "engine_died"
     assert await answer(local, "сумма") == "return a + b"
@@ -197,7 +197,7 @@ async def test_stop(spec: EngineSpec, home: Path) -> None:
     process = EngineProcess(spec, directory=home)
     state = await process.connect()
     assert await process.stop()
-    assert not is_alive(state)
+    assert not is_alive(home / f"{spec.identity()}.json", state)
     assert not await process.stop()
     assert (await process.connect()).pid != state.pid
 
@@ -219,6 +219,14 @@ async def test_the_state_of_a_dead_engine_is_replaced(spec: EngineSpec, home: Pa
     assert not running_engines(home)
     assert not path.exists()
     assert await stop_engine(path, state)
+
+
+async def test_a_clock_that_was_set_makes_no_second_engine(spec: EngineSpec, home: Path) -> None:
+    state, path = await EngineProcess(spec, directory=home).connect(), home / f"{spec.identity()}.json"
+    replace(state, created=state.created - 3600).write(path)  # what the system says of its start is an hour more now
+    assert (await EngineProcess(spec, directory=home).connect()).pid == state.pid
+    assert [engine.state.pid for engine in running_engines(home)] == [state.pid]
+    assert await EngineProcess(spec, directory=home).stop()
 
 
 async def test_a_damaged_script_is_told_and_not_tried_again_at_once(spec: EngineSpec, home: Path) -> None:

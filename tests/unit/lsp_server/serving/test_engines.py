@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,7 +58,7 @@ async def test_an_endpoint_that_is_set_while_a_model_is_fetched_needs_consent_to
     made = build_server().engines
     made.configure(Settings(model="qwen2.5-coder-0.5b"))
 
-    async def fetch(entry: ModelEntry, *, is_awaited: bool) -> bool:
+    async def fetch(entry: ModelEntry) -> bool:
         made.configure(Settings(endpoint=ENDPOINT))
         return True
 
@@ -87,6 +88,55 @@ async def test_an_endpoint_that_was_given_up_while_its_user_was_asked_is_not_rea
     with pytest.raises(EngineError):
         await made.served(may_ask=True)
     assert reached == [here]
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+async def test_a_download_that_fails_is_told_of_by_who_waits_or_else_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_given_up: bool
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    made = build_server().engines
+    made.configure(Settings(model="qwen2.5-coder-0.5b"))
+    has_begun, may_fail, shown = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def agree(text: str, actions: Sequence[str]) -> str:
+        return messages.DOWNLOAD_YES()
+
+    async def download(*_: object) -> None:
+        has_begun.set()
+        await may_fail.wait()
+        raise KodopisError("download_failed", messages.DOWNLOAD_FAILED, title="", reason="")
+
+    monkeypatch.setattr(made._editor, "ask", agree)
+    monkeypatch.setattr(made._editor, "show", shown.append)
+    monkeypatch.setattr(engines, "download", download)
+    asking = asyncio.create_task(made.served(may_ask=True))
+    await has_begun.wait()
+    fetching = made._fetching
+    assert fetching is not None
+    if is_given_up:  # its user typed on
+        asking.cancel()
+        await asyncio.wait({asking})
+    may_fail.set()
+    await asyncio.wait({fetching, asking})
+    assert asking.cancelled() == is_given_up
+    assert len(shown) == is_given_up
+    assert is_given_up or isinstance(asking.exception(), KodopisError)
+
+
+async def test_a_model_that_is_fetched_beside_the_one_that_answers_leaves_it_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    made = build_server().engines
+    made._served = Served(None, "", "Эта", {}, {}, 4096)  # type: ignore[arg-type]
+
+    async def download(*_: object) -> None:
+        assert made._editor.status.state == "downloading"
+
+    monkeypatch.setattr(engines, "download", download)
+    assert await made.fetch("qwen2.5-coder-0.5b")
+    assert (made._editor.status.state, made._editor.status.model) == ("ready", "Эта")
 
 
 async def test_a_model_that_did_not_load_is_not_started_again_for_every_request(
@@ -166,6 +216,29 @@ async def test_a_consent_that_cannot_be_written_is_told_of_as_such(
     with pytest.raises(KodopisError) as caught:
         await made.served(may_ask=True)
     assert caught.value.code == "data_unwritable"
+
+
+async def test_the_password_of_an_endpoint_is_neither_shown_nor_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: list[Settings]
+) -> None:
+    monkeypatch.setenv("KODOPIS_HOME", str(tmp_path))
+    settings = Settings(endpoint=ENDPOINT.replace("//", "//user:secret@"))
+    made = build_server().engines
+    made.configure(settings)
+    questions: list[str] = []
+
+    async def agree(text: str, actions: Sequence[str]) -> str:
+        questions.append(text)
+        return messages.ENDPOINT_YES()
+
+    monkeypatch.setattr(made._editor, "ask", agree)
+    with pytest.raises(EngineError):
+        await made.served(may_ask=True)
+    assert reached == [settings]
+    assert ENDPOINT in questions[0]
+    assert consent.is_allowed(ENDPOINT)
+    assert choose(settings).title == ENDPOINT
+    assert not consent.is_allowed(settings.endpoint)
 
 
 async def test_commands_tell_of_a_data_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import { withLock } from "../src/environment/lock.js";
 import { environmentPython, makePlan, prebuiltVariants, type Machine, type Wishes } from "../src/environment/plan.js";
 import { causeOf, readLine } from "../src/environment/progress.js";
 import { candidates, choose, parseFacts, PROBE, type Candidate, type PythonFacts } from "../src/environment/python.js";
-import { run } from "../src/environment/run.js";
+import { pythonEnv, run } from "../src/environment/run.js";
 import { proxyEnv } from "../src/settings.js";
 import { stub } from "./stub/state.js";
 
@@ -238,6 +238,18 @@ describe("VS Code's proxy", () => {
     try {
       const { output } = await run(process.execPath, ["-p", "process.env.HTTPS_PROXY"]);
       assert.equal(output.trim(), proxy);
+    } finally {
+      process.env = inherited;
+    }
+  });
+
+  it("is not undone by variables in small letters, which Python takes first", () => {
+    set({ "http.proxy": proxy });
+    const inherited = process.env;
+    process.env = { https_proxy: "", no_proxy: "intranet.example" };
+    try {
+      assert.deepEqual(Object.keys(pythonEnv()).filter((name) => /_proxy$/i.test(name)).sort(), ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"]);
+      assert.match(pythonEnv().NO_PROXY ?? "", /^intranet\.example,.*127\.0\.0\.1/);
     } finally {
       process.env = inherited;
     }

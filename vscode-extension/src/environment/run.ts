@@ -22,9 +22,11 @@ const KEPT_OUTPUT_CHARS = 200_000;
 
 /** This process's variables and VS Code's proxy, without what would lead Python to modules of another environment. */
 export function pythonEnv(): NodeJS.ProcessEnv {
-  const foreign = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"];
-  const inherited = Object.entries(process.env).filter(([name]) => !foreign.includes(name.toUpperCase()));
-  return { ...Object.fromEntries(inherited), ...proxyEnv(process.env), PYTHONUTF8: "1" };
+  const proxy = proxyEnv(process.env);
+  // Python and pip take no_proxy, or an empty https_proxy, before the same name in capitals.
+  const left = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", ...Object.keys(proxy)];
+  const inherited = Object.entries(process.env).filter(([name]) => !left.includes(name.toUpperCase()));
+  return { ...Object.fromEntries(inherited), ...proxy, PYTHONUTF8: "1" };
 }
 
 /** Run to the end. Does not fail: a program that cannot be started has no code. */

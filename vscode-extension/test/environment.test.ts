@@ -3,6 +3,7 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, describe, it } from "node:test";
+import { CancellationTokenSource } from "vscode";
 import { withLock } from "../src/environment/lock.js";
 import { environmentPython, makePlan, prebuiltVariants, type Machine, type Wishes } from "../src/environment/plan.js";
 import { causeOf, readLine } from "../src/environment/progress.js";
@@ -62,6 +63,19 @@ describe("finding Python", () => {
       assert.equal((await run(command, [])).code, undefined, JSON.stringify(command));
     }
     assert.equal((await run("python3", ["-I", "-c", "raise SystemExit(3)"])).code, 3);
+  });
+
+  it("ends a program also where Windows' own tool for that is not on PATH", async () => {
+    const { platform } = process;
+    Object.defineProperty(process, "platform", { value: "win32" });
+    const cancelled = new CancellationTokenSource();
+    try {
+      const going = run(process.execPath, ["-e", "setTimeout(() => undefined, 600_000)"], { token: cancelled.token });
+      cancelled.cancel();
+      assert.equal((await going).code, undefined);
+    } finally {
+      Object.defineProperty(process, "platform", { value: platform });
+    }
   });
 
   it("reads letters that come in two pieces", async () => {

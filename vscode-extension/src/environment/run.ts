@@ -81,11 +81,16 @@ function start(command: string, args: readonly string[], options: SpawnOptionsWi
 function endTree(pid: number | undefined): void {
   if (pid === undefined) return;
   if (process.platform === "win32") {
-    spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { windowsHide: true });
+    const killer = spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { windowsHide: true });
+    killer.on("error", () => { end(pid); }); // it is not on PATH
     return;
   }
+  end(-pid);
+}
+
+function end(pid: number): void {
   try {
-    process.kill(-pid, "SIGTERM");
+    process.kill(pid, "SIGTERM");
   } catch {
     // It has ended already.
   }

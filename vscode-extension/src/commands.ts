@@ -150,4 +150,6 @@ async function remove(session: Session): Promise<void> {
   if ((await vscode.window.showWarningMessage(text, { modal: true }, yes)) !== yes) return;
   await stopAll(session);
   await session.installer.remove();
+  // A server of the user's own Python needs nothing of what was removed.
+  if (settings.read().serverPython !== "") await session.supervisor.restart();
 }

@@ -171,11 +171,13 @@ export class Session implements vscode.Disposable {
   }
 
   private onSettings(event: vscode.ConfigurationChangeEvent): void {
-    if (!event.affectsConfiguration(settings.SECTION)) return;
+    // Some of these are VS Code's own, such as its proxy.
+    const needsRestart = settings.NEEDS_RESTART.some((name) => event.affectsConfiguration(name));
+    if (!needsRestart && !event.affectsConfiguration(settings.SECTION)) return;
     const { automatic, language: chosen } = settings.read();
     setLanguage(chosen, vscode.env.language, this.context.extensionPath);
     this.status.take({ kind: "automatic", on: automatic });
-    if (settings.NEEDS_RESTART.some((name) => event.affectsConfiguration(name))) void this.supervisor.restart();
+    if (needsRestart) void this.supervisor.restart();
     else if (event.affectsConfiguration(`${settings.SECTION}.endpoint`)) void this.onEndpoint();
   }
 

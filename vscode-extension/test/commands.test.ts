@@ -60,6 +60,23 @@ describe("a command", () => {
   });
 });
 
+describe("removing what was installed", () => {
+  it("does not leave a server of the user's own Python down", async () => {
+    const session = opened();
+    const did: string[] = [];
+    session.supervisor.stop = () => Promise.resolve(void did.push("stop"));
+    session.supervisor.restart = () => Promise.resolve(void did.push("restart"));
+    session.environment.remove = () => Promise.resolve(void did.push("remove"));
+    stub.presses = ["Remove"];
+    await run("remove");
+    Object.assign(stub.settings.user, { serverPython: "/opt/kodopis/bin/python" });
+    stub.presses = ["Remove"];
+    await run("remove");
+    Reflect.deleteProperty(stub.settings.user, "serverPython");
+    assert.deepEqual(did, ["stop", "remove", "stop", "remove", "restart"]);
+  });
+});
+
 describe("an edit that was made", () => {
   it("stays made where its file cannot be shown", async () => {
     stub.shows = () => { throw new Error("Could NOT open editor"); };

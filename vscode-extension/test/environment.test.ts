@@ -3,11 +3,12 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, describe, it } from "node:test";
+import { CancellationTokenSource } from "vscode";
 import { withLock } from "../src/environment/lock.js";
 import { environmentPython, makePlan, prebuiltVariants, type Machine, type Wishes } from "../src/environment/plan.js";
 import { causeOf, readLine } from "../src/environment/progress.js";
 import { candidates, choose, parseFacts, PROBE, type Candidate, type PythonFacts } from "../src/environment/python.js";
-import { run } from "../src/environment/run.js";
+import { pythonEnv, run } from "../src/environment/run.js";
 import { proxyEnv } from "../src/settings.js";
 import { stub } from "./stub/state.js";
 
@@ -62,6 +63,19 @@ describe("finding Python", () => {
       assert.equal((await run(command, [])).code, undefined, JSON.stringify(command));
     }
     assert.equal((await run("python3", ["-I", "-c", "raise SystemExit(3)"])).code, 3);
+  });
+
+  it("ends a program also where Windows' own tool for that is not on PATH", async () => {
+    const { platform } = process;
+    Object.defineProperty(process, "platform", { value: "win32" });
+    const cancelled = new CancellationTokenSource();
+    try {
+      const going = run(process.execPath, ["-e", "setTimeout(() => undefined, 600_000)"], { token: cancelled.token });
+      cancelled.cancel();
+      assert.equal((await going).code, undefined);
+    } finally {
+      Object.defineProperty(process, "platform", { value: platform });
+    }
   });
 
   it("reads letters that come in two pieces", async () => {
@@ -238,6 +252,18 @@ describe("VS Code's proxy", () => {
     try {
       const { output } = await run(process.execPath, ["-p", "process.env.HTTPS_PROXY"]);
       assert.equal(output.trim(), proxy);
+    } finally {
+      process.env = inherited;
+    }
+  });
+
+  it("is not undone by variables in small letters, which Python takes first", () => {
+    set({ "http.proxy": proxy });
+    const inherited = process.env;
+    process.env = { https_proxy: "", no_proxy: "intranet.example" };
+    try {
+      assert.deepEqual(Object.keys(pythonEnv()).filter((name) => /_proxy$/i.test(name)).sort(), ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"]);
+      assert.match(pythonEnv().NO_PROXY ?? "", /^intranet\.example,.*127\.0\.0\.1/);
     } finally {
       process.env = inherited;
     }

@@ -67,6 +67,32 @@ describe("the supervisor", () => {
     assert.equal(nCreated, 2);
   });
 
+  it("does not start what was called off while it was prepared", async () => {
+    const nothing = (): undefined => undefined;
+    const prepared: ((client: LanguageClient) => void)[] = [];
+    const started: string[] = [];
+    const prepare = (name: string): void => {
+      const client = { state: State.Stopped, start: () => Promise.resolve(void started.push(name)), dispose: () => Promise.resolve() };
+      prepared.shift()?.(client as unknown as LanguageClient);
+    };
+    const create = (): Promise<LanguageClient> => new Promise((resolve) => { prepared.push(resolve); });
+    const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
+    const supervisor = new Supervisor({ create, onStarting: nothing, onRunning: nothing, onGaveUp: nothing }, log);
+    void supervisor.restart();
+    await soon();
+    const again = supervisor.restart();
+    prepare("first");
+    await soon();
+    prepare("second");
+    await again;
+    void supervisor.restart();
+    await soon();
+    const stopped = supervisor.stop();
+    prepare("third");
+    await stopped;
+    assert.deepEqual(started, ["second"]);
+  });
+
   it("does not wait for a start that never ends", async () => {
     let nCreated = 0;
     const create = (): Promise<LanguageClient> => {

@@ -43,19 +43,32 @@ describe("texts for users", () => {
 });
 
 describe("package.json", () => {
+  interface Setting {
+    scope: string;
+    enumDescriptions?: string[];
+  }
   interface Manifest {
     contributes: {
       commands: { command: string; enablement?: string }[];
-      configuration: { properties: Record<string, { scope: string }> }[];
+      configuration: { properties: Record<string, Setting> }[];
     };
     capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
   }
   const manifest = readJson("package.json") as Manifest;
-  const settings = Object.assign({}, ...manifest.contributes.configuration.map(({ properties }) => properties)) as Record<string, { scope: string }>;
+  const settings = Object.assign({}, ...manifest.contributes.configuration.map(({ properties }) => properties)) as Record<string, Setting>;
 
   it("keeps what leads to a program or a server out of a workspace's hands", () => {
     for (const name of manifest.capabilities.untrustedWorkspaces.restrictedConfigurations) {
       assert.equal(settings[name]?.scope, "machine", name);
+    }
+  });
+
+  it("has Markdown only where VS Code reads it as such", () => {
+    for (const file of ["package.nls.json", "package.nls.ru.json"]) {
+      const texts = readJson(file) as Texts;
+      const plain = Object.values(settings).flatMap(({ enumDescriptions = [] }) => enumDescriptions.map((key) => texts[key.slice(1, -1)] ?? key));
+      assert.ok(plain.length > 0);
+      assert.deepEqual(plain.filter((text) => text.includes("`")), []);
     }
   });
 

@@ -110,6 +110,18 @@ describe("updating the environment", SKIP, () => {
   });
 });
 
+describe("the offer to install", () => {
+  it("says why what was chosen is not done", async () => {
+    const events = { onStage: quiet, onInstalled: quiet, useEndpoint: () => Promise.reject(new Error("the settings cannot be written")) };
+    const missing = { state: () => Promise.resolve("missing") };
+    stub.messages.length = 0;
+    stub.presses = ["I have a model server…"];
+    assert.equal(await new Installer(missing as unknown as Environment, new Problems(), log, events).serverPython(), undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(stub.messages.slice(1).map(({ text }) => text), ["the settings cannot be written"]);
+  });
+});
+
 describe("removing the environment", () => {
   it("says in a sentence why it cannot", async () => {
     const stages: Stage[] = [];

@@ -100,6 +100,8 @@ export class Installer implements vscode.Disposable {
     void vscode.window.showInformationMessage(text, install, useServer, t("Not now")).then(async (chosen) => {
       if (chosen === install) await this.installUnlessReady();
       if (chosen === useServer) await this.events.useEndpoint();
+    }).then(undefined, (error: unknown) => {
+      this.problems.tell(error instanceof Error ? error.message : String(error), [this.showLog()]);
     });
   }
 

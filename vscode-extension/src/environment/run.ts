@@ -22,9 +22,11 @@ const KEPT_OUTPUT_CHARS = 200_000;
 
 /** This process's variables and VS Code's proxy, without what would lead Python to modules of another environment. */
 export function pythonEnv(): NodeJS.ProcessEnv {
-  const foreign = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"];
-  const inherited = Object.entries(process.env).filter(([name]) => !foreign.includes(name.toUpperCase()));
-  return { ...Object.fromEntries(inherited), ...proxyEnv(process.env), PYTHONUTF8: "1" };
+  const proxy = proxyEnv(process.env);
+  // Python and pip take no_proxy, or an empty https_proxy, before the same name in capitals.
+  const left = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", ...Object.keys(proxy)];
+  const inherited = Object.entries(process.env).filter(([name]) => !left.includes(name.toUpperCase()));
+  return { ...Object.fromEntries(inherited), ...proxy, PYTHONUTF8: "1" };
 }
 
 /** Run to the end. Does not fail: a program that cannot be started has no code. */
@@ -79,11 +81,16 @@ function start(command: string, args: readonly string[], options: SpawnOptionsWi
 function endTree(pid: number | undefined): void {
   if (pid === undefined) return;
   if (process.platform === "win32") {
-    spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { windowsHide: true });
+    const killer = spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { windowsHide: true });
+    killer.on("error", () => { end(pid); }); // it is not on PATH
     return;
   }
+  end(-pid);
+}
+
+function end(pid: number): void {
   try {
-    process.kill(-pid, "SIGTERM");
+    process.kill(pid, "SIGTERM");
   } catch {
     // It has ended already.
   }

@@ -89,6 +89,8 @@ export class Supervisor {
       this.isWanted = this.isQueued;
       return;
     }
+    // Stopped or asked for anew meanwhile: whoever waits would wait for a start that may never end.
+    if (!this.isWanted || this.isQueued) return;
     this.events.onStarting();
     this.client = client;
     try {

@@ -62,6 +62,7 @@ export const stub = {
   commands: new Map<string, (...args: unknown[]) => unknown>(),
   settings: { user: {} as Record<string, unknown>, workspace: {} as Record<string, unknown> },
   selected: new EventEmitter<unknown>(),
+  configured: new EventEmitter<unknown>(),
   /** The editor that has the focus. */
   activeEditor: undefined as unknown,
   /** What the input box is answered with, where its own check lets that pass. */

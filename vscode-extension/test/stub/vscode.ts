@@ -140,7 +140,7 @@ const known: Record<string, unknown> = {
   workspace: {
     getConfiguration: (section: string) => (section === "kodopis" ? configuration : othersSettings(section)),
     isTrusted: true,
-    onDidChangeConfiguration: nothing,
+    onDidChangeConfiguration: stub.configured.event,
     onDidChangeTextDocument: nothing,
     onDidCloseTextDocument: nothing,
     onDidGrantWorkspaceTrust: nothing,

@@ -17,7 +17,7 @@ from typing import Any
 import tomlkit
 from filelock import FileLock
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AoT
+from tomlkit.items import AoT, Array
 
 from models.catalog import Catalog, user_catalog_path
 from models.entry import AdapterEntry, ModelEntry, ModelFile
@@ -85,14 +85,10 @@ def forget(own_id: str, store: Store) -> bool:
         document = _document(path)
         for table in ("model", "adapter"):
             entries = document.get(table)
-            if not isinstance(entries, AoT):
-                continue
-            for index in reversed(range(len(entries))):
-                if entries[index].get("id") == own_id:
-                    del entries[index]
-                    found = True
-            if not entries:
-                del document[table]
+            if isinstance(entries, AoT | Array) and _delete(own_id, entries):
+                found = True
+                if not entries:
+                    del document[table]
         if found:
             _write(path, document)
     return found
@@ -203,14 +199,19 @@ def _append(path: Path, table: str, values: Mapping[str, Any]) -> None:
     with _locked(path):
         document = _document(path)
         entries = document.get(table)
-        if not isinstance(entries, AoT):
-            entries = tomlkit.aot()
-            document[table] = entries
-        for index in reversed(range(len(entries))):
-            if entries[index].get("id") == values["id"]:
-                del entries[index]  # added once more: the newer file counts
-        entries.append(tomlkit.item(dict(values)))
+        if not isinstance(entries, AoT | Array):
+            entries = document[table] = tomlkit.aot()
+        _delete(values["id"], entries)  # added once more: the newer file counts
+        entries.append(dict(values))
         _write(path, document)
+
+
+def _delete(own_id: str, entries: AoT | Array) -> bool:
+    """Delete an entry; tell whether it was there. By hand `model = [{…}]` may be written too, which is an `Array`."""
+    doomed = [index for index, entry in enumerate(entries) if isinstance(entry, dict) and entry.get("id") == own_id]
+    for index in reversed(doomed):
+        del entries[index]
+    return bool(doomed)
 
 
 def _locked(path: Path) -> FileLock:

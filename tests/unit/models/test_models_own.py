@@ -17,7 +17,7 @@ import pytest
 from models.catalog import Catalog, user_catalog_path
 from models.cli import main
 from models.errors import ModelError
-from models.own import add_entry
+from models.own import add_entry, forget
 from models.store import Store
 
 from .model_files import write_gguf
@@ -327,3 +327,23 @@ def test_a_catalog_that_cannot_be_written_leaves_nothing(
     assert main(["add", str(own)]) == 1
     assert "Место на диске кончилось" in capsys.readouterr().err
     assert [path.name for path in Store().home.iterdir()] == ["catalog.toml.lock"]
+
+
+def test_entries_written_as_an_array_are_kept(home: Path) -> None:
+    path = user_catalog_path(home)
+    path.parent.mkdir(parents=True)
+    path.write_text(f'adapter = [{{id = "первый", base = "{ID}", path = "a.gguf"}}]  # мои\n', encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("model = []\n")  # a table before it would take it in
+    for base in (ID, "другая"):
+        add_entry("adapter", {"id": "второй", "base": base, "path": "b.gguf"}, Store())
+    own = {adapter.id: adapter.base for adapter in Catalog.load().adapters if adapter.path.parent == home}
+    assert own == {"первый": ID, "второй": "другая"}
+    assert "# мои" in path.read_text(encoding="utf-8")
+    assert forget("первый", Store())
+    add_entry("adapter", {"id": "второй", "base": ID, "path": "b.gguf"}, Store())
+    assert len(Catalog.load().adapters) == len(Catalog.load(user=False).adapters) + 1
+    assert forget("второй", Store())
+    assert Catalog.load() == Catalog.load(user=False)
+
+

@@ -347,3 +347,15 @@ def test_entries_written_as_an_array_are_kept(home: Path) -> None:
     assert Catalog.load() == Catalog.load(user=False)
 
 
+def test_a_catalog_that_is_a_link_stays_one(home: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "настройки" / "catalog.toml"
+    kept.parent.mkdir()
+    kept.write_text("# Мой каталог\n", encoding="utf-8")
+    home.mkdir(parents=True)
+    user_catalog_path(home).symlink_to(kept)
+    add_entry("adapter", {"id": "а", "base": ID, "path": "a.gguf"}, Store())
+    assert user_catalog_path(home).is_symlink()
+    assert kept.read_text(encoding="utf-8").startswith("# Мой каталог\n[[adapter]]\n")
+    assert [path.name for path in kept.parent.iterdir()] == ["catalog.toml"]
+
+

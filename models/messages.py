@@ -190,6 +190,10 @@ FILE_IN_USE = Message(
 )
 
 FILES_EMPTY = Message(ru="нужен хотя бы один файл", en="at least one file is needed")
+PATH_NOT_TEXT = Message(
+    ru="Имя файла или папки не в кодировке UTF-8: {path}; переименуйте их и повторите.",
+    en="The name of the file or of a folder is not UTF-8: {path}; rename it and try again.",
+)
 ID_TAKEN = Message(
     ru="Имя «{id}» уже занято в каталоге; задайте другое: --id ИМЯ",
     en='The id "{id}" is taken in the catalog; give another: --id ID',

@@ -25,7 +25,15 @@ from models.errors import ModelError
 from models.files import expanded, replace_text
 from models.gguf import read_header
 from models.local import check_adapter, local_entry
-from models.messages import BASE_NEEDED, BASE_UNKNOWN, CATALOG_UNREADABLE, DISK_FULL, FILE_DAMAGED, ID_TAKEN
+from models.messages import (
+    BASE_NEEDED,
+    BASE_UNKNOWN,
+    CATALOG_UNREADABLE,
+    DISK_FULL,
+    FILE_DAMAGED,
+    ID_TAKEN,
+    PATH_NOT_TEXT,
+)
 from models.store import Store, sha256_of
 
 Report = Callable[[int, int], None]
@@ -51,7 +59,8 @@ def add_file(
     any other stays where it is and gets an entry of its own. `base` names the model of an adapter.
 
     Raises:
-        ModelError: what `read_header` raises, `id-taken`, `base-needed`, `unknown-model` or `adapter-other-base`.
+        ModelError: what `read_header` raises, `id-taken`, `base-needed`, `unknown-model`, `adapter-other-base` or
+            `path-not-text`.
     """
     path = expanded(path).absolute()
     own_id = own_id.strip()  # as ids are looked up
@@ -66,7 +75,7 @@ def add_file(
         return Added("installed", model.id, store.file_path(file))
     new_id = own_id or _slug(path.stem)
     _check_free(new_id, catalog, store, None if own_id else path)
-    _append(user_catalog_path(store.home), "model", _model_table(new_id, entry, sha256))
+    _append(user_catalog_path(store.home), "model", _model_table(new_id, path, entry, sha256))
     return Added("model", new_id, path)
 
 
@@ -135,7 +144,7 @@ def _add_adapter(path: Path, catalog: Catalog, store: Store, own_id: str, base: 
     table = {
         "id": new_id,
         "base": model.id,
-        "path": str(path),
+        "path": _as_text(path),
         "sha256": sha256_of(path),
         "licence": read_header(path).text("general.license"),
     }
@@ -179,7 +188,16 @@ def _check_free(new_id: str, catalog: Catalog, store: Store, path: Path | None) 
         raise ModelError("id-taken", ID_TAKEN, id=new_id)
 
 
-def _model_table(new_id: str, entry: ModelEntry, sha256: str) -> dict[str, Any]:
+def _as_text(path: Path) -> str:
+    """A path as a catalog holds it. Linux gives a name that is no UTF-8 as letters that no file can have."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ModelError("path-not-text", PATH_NOT_TEXT, path=path) from error
+    return str(path)
+
+
+def _model_table(new_id: str, path: Path, entry: ModelEntry, sha256: str) -> dict[str, Any]:
     (file,) = entry.files
     return {
         "id": new_id,
@@ -191,7 +209,7 @@ def _model_table(new_id: str, entry: ModelEntry, sha256: str) -> dict[str, Any]:
         "n_params": entry.n_params,
         "n_ctx_train": entry.n_ctx_train,
         "prompt": dict(entry.prompt),
-        "files": [{"name": file.name, "path": str(file.path), "size_bytes": file.size_bytes, "sha256": sha256}],
+        "files": [{"name": file.name, "path": _as_text(path), "size_bytes": file.size_bytes, "sha256": sha256}],
     }
 
 

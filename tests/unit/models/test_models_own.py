@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -357,5 +358,17 @@ def test_a_catalog_that_is_a_link_stays_one(home: Path, tmp_path: Path) -> None:
     assert user_catalog_path(home).is_symlink()
     assert kept.read_text(encoding="utf-8").startswith("# Мой каталог\n[[adapter]]\n")
     assert [path.name for path in kept.parent.iterdir()] == ["catalog.toml"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name of a file is text")
+@pytest.mark.parametrize("metadata", [QWEN, LORA])
+def test_a_name_that_is_no_text_is_one_sentence(
+    home: Path, tmp_path: Path, metadata: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / os.fsdecode("модель.gguf".encode("cp1251"))
+    write_gguf(path, metadata)
+    assert main(["add", str(path), "--base", ID, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "path-not-text"
+    assert not home.exists()
 
 

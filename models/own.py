@@ -68,8 +68,8 @@ def add_file(
         return _add_adapter(path, catalog, store, own_id, base)
     entry = local_entry(path)
     sha256 = sha256_of(path, report)
-    known = _known_file(entry.files[0], sha256, catalog)
-    if known is not None and not own_id:
+    known = None if own_id else _known_file(entry.files[0], sha256, catalog)
+    if known is not None:
         model, file = known
         _put_into_store(path, file, sha256, store)
         return Added("installed", model.id, store.file_path(file))

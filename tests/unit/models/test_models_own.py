@@ -372,3 +372,10 @@ def test_a_name_that_is_no_text_is_one_sentence(
     assert not home.exists()
 
 
+def test_an_own_id_is_for_another_file_of_the_same_name(tmp_path: Path, known: Callable[[Path], Path]) -> None:
+    own = write_gguf(tmp_path / "known.gguf", QWEN)
+    known(own)
+    own.write_bytes(own.read_bytes()[:-1] + b"1")
+    assert main(["add", str(own)]) == 1
+    assert main(["add", str(own), "--id", "дообученная"]) == 0
+    assert Catalog.load().resolve("дообученная").files[0].path == own

@@ -101,8 +101,8 @@ class Store:
             raise ModelError("file-is-local", FILE_IS_LOCAL, path=self.path(entry))
         removed = False
         for file in entry.files:
-            path = self.file_path(file)
-            for leftover in (path, self.record_path(file), *self.unfinished_paths(file)):
+            installed = [self.file_path(file)] if file.path is None else []  # beside it, a part may be the user's own
+            for leftover in (*installed, self.record_path(file), *self.unfinished_paths(file)):
                 if leftover.exists():
                     leftover.unlink()
                     removed = True

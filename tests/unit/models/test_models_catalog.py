@@ -254,6 +254,19 @@ def test_a_model_without_files_is_a_mistake(home: Path) -> None:
     assert "model[0].files: нужен хотя бы один файл" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("package", "count", "member"), [("p{n}", 0, "*"), ("p{m}", 1, "*"), ("p{n}", 1, "*/{n"), ("p{}", 1, "*")]
+)
+def test_parts_that_cannot_be_counted_are_a_mistake(home: Path, package: str, count: int, member: str) -> None:
+    parts = f'parts = {{package = "{package}", version = "1", count = {count}, member = "{member}"}}'
+    write_own(home, OWN.replace('path = "файлы/own.gguf"', parts))
+    with pytest.raises(ModelError, match=r"model\[0\]\.files\[0\]\.parts: в package и member") as caught:
+        Catalog.load()
+    assert caught.value.code == "catalog-invalid"
+
+
+
+
 def test_a_hash_in_capitals_is_the_same_hash(home: Path) -> None:
     adapter = '[[adapter]]\nid = "a"\nbase = "own"\npath = "a.gguf"\nsha256 = "AB12"\n'
     write_own(home, OWN.replace("/own.gguf", '/own.gguf", sha256 = "FF01') + adapter)

@@ -23,7 +23,8 @@ class Message:
 
     def __call__(self, **fields: object) -> str:
         """Fill in the fields, in the current language."""
-        return (self.ru if language() == "ru" else self.en).format(**fields)
+        text = self.ru if language() == "ru" else self.en
+        return text.format(**fields) if fields else text  # a description in a user's catalog may hold braces
 
 
 _chosen: Language | None = None

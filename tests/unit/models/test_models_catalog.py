@@ -265,6 +265,9 @@ def test_parts_that_cannot_be_counted_are_a_mistake(home: Path, package: str, co
     assert caught.value.code == "catalog-invalid"
 
 
+def test_a_description_may_hold_braces(home: Path) -> None:
+    write_own(home, OWN.replace('ru = "своя"', 'ru = "пишет {json} и {"'))
+    assert Catalog.load().resolve("own").description() == "пишет {json} и {"
 
 
 def test_a_hash_in_capitals_is_the_same_hash(home: Path) -> None:

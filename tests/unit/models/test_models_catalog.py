@@ -232,10 +232,12 @@ def test_an_adapter_by_path_must_be_one_and_fit(home: Path, tmp_path: Path) -> N
         ({"blk.0.attn_q.weight.lora_a": (128, 8), "blk.0.attn_q.weight.lora_b": (8, 32)}, False),
         ({"blk.0.attn_q.weight.lora_a": (64, 8), "blk.0.attn_q.weight.lora_b": (8, 64)}, False),
         ({"blk.9.attn_q.weight.lora_a": (64, 8), "blk.9.attn_q.weight.lora_b": (8, 32)}, False),
+        ({"blk.0.attn_q.weight.lora_b": (8,)}, False),
+        ({"output_norm.weight.lora_b": (8, 64)}, False),
     ],
 )
 def test_an_adapter_of_another_size_is_refused(tmp_path: Path, shapes: dict[str, tuple[int, ...]], fits: bool) -> None:
-    base = write_gguf(tmp_path / "base.gguf", QWEN, {"blk.0.attn_q.weight": (64, 32)})
+    base = write_gguf(tmp_path / "base.gguf", QWEN, {"blk.0.attn_q.weight": (64, 32), "output_norm.weight": (64,)})
     lora = write_gguf(tmp_path / "lora.gguf", LORA, shapes)
     catalog = Catalog.load(user=False)
     entry = catalog.resolve(str(base))

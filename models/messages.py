@@ -72,6 +72,10 @@ GGUF_VERSION = Message(
     ru="Версия GGUF {version} не поддерживается: {path}; возьмите файл версии 2 или 3.",
     en="GGUF version {version} is not supported: {path}; take a file of version 2 or 3.",
 )
+GGUF_BIG_ENDIAN = Message(
+    ru="Файл GGUF с обратным порядком байтов (big-endian): {path}; возьмите обычный файл, с порядком little-endian.",
+    en="A big-endian GGUF file: {path}; take the usual file, a little-endian one.",
+)
 GGUF_DAMAGED = Message(
     ru="Файл модели повреждён или скачан не до конца: {path}; скачайте его заново.",
     en="The model file is damaged or incomplete: {path}; download it again.",

@@ -7,6 +7,8 @@ https://github.com/huggingface/huggingface_hub/pull/4228 the library's own start
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import re
 import time
@@ -18,7 +20,14 @@ import httpx
 
 from models.entry import HubSource
 from models.errors import ModelError
-from models.messages import FETCH_CANCELLED, HUB_OFFLINE, HUB_SETTINGS, HUB_UNREACHABLE, SOURCE_BROKE_OFF
+from models.messages import (
+    CLIENT_SETTINGS,
+    FETCH_CANCELLED,
+    HUB_OFFLINE,
+    HUB_SETTINGS,
+    HUB_UNREACHABLE,
+    SOURCE_BROKE_OFF,
+)
 
 _TRIES_WITHOUT_DATA = 3
 _TIMEOUT = httpx.Timeout(15.0, connect=10.0)
@@ -50,6 +59,7 @@ def find(source: HubSource) -> HubFile:
 
     if constants.HF_HUB_OFFLINE:
         raise SourceError(HUB_OFFLINE())
+    _client().close()  # wrong settings are said before the library says only that a file is missing
     url = hf_hub_url(source.repo, source.file, revision=source.revision)
     try:
         metadata = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
@@ -70,12 +80,27 @@ def _read_settings() -> None:
     Raises:
         SourceError: one of them makes no sense.
     """
+    for name in {"NO_PROXY", "no_proxy"} & os.environ.keys():
+        # httpx makes no client at all for `[::1]` or `fe80::/10`: https://github.com/encode/httpx/issues/3221
+        os.environ[name] = ",".join(filter(_is_understood, os.environ[name].split(",")))
     for name in [name for name, value in os.environ.items() if name.startswith("HF_") and not value.strip()]:
         del os.environ[name]
     try:
         from huggingface_hub import constants  # noqa: F401, PLC0415
     except ValueError as error:
         raise SourceError(HUB_SETTINGS(reason=error)) from error
+
+
+def _is_understood(direct_host: str) -> bool:
+    """Whether httpx can take one entry of `NO_PROXY`."""
+    host = direct_host.strip()
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    try:
+        httpx.URL(host if "://" in host else f"all://*{host}")
+    except httpx.InvalidURL:
+        return False
+    return True
 
 
 def download(remote: HubFile, partial: Path, report: Callable[[int], None], cancelled: Callable[[], bool]) -> None:
@@ -121,6 +146,18 @@ def _stream(remote: HubFile, partial: Path, report: Callable[[int], None], cance
                 file.write(chunk)
                 done += len(chunk)
                 report(done)
+
+
+def _client() -> httpx.Client:
+    """Make a client with the proxies and certificates of this machine.
+
+    Raises:
+        SourceError: they are not what httpx can use.
+    """
+    try:
+        return httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+        raise SourceError(CLIENT_SETTINGS(reason=error)) from error
 
 
 def _size_of(path: Path) -> int:

@@ -151,6 +151,10 @@ HUB_SETTINGS = Message(
     ru="неверное значение в одной из переменных HF_… ({reason})",
     en="a wrong value in one of the HF_… variables ({reason})",
 )
+CLIENT_SETTINGS = Message(
+    ru="не годятся настройки прокси или сертификатов (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE…): {reason}",
+    en="the settings of proxies or certificates are of no use (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE…): {reason}",
+)
 HUB_UNREACHABLE = Message(ru="хаб {endpoint} недоступен: {reason}", en="the hub {endpoint} is not reached: {reason}")
 HUB_OTHER_FILE = Message(
     ru="на хабе лежит другой файл, чем описан в каталоге: {url}",

@@ -160,6 +160,17 @@ def test_empty_variables_count_as_not_set(at_hub: Fetcher, hub: Hub) -> None:
     assert len(hub.gets) == 1
 
 
+def test_a_direct_host_that_httpx_cannot_read_is_passed_over(at_hub: Fetcher, hub: Hub) -> None:
+    at_hub.succeeds(NO_PROXY="localhost, 127.0.0.1,::1,[::1],fe80::/10,пример.рф")
+    assert len(hub.gets) == 1
+
+
+def test_certificates_that_are_not_there_are_named(at_hub: Fetcher) -> None:
+    assert "SSL_CERT_FILE" in at_hub.fails(SSL_CERT_FILE=str(at_hub.home / "нет.pem"))
+
+
+
+
 def test_an_empty_endpoint_is_the_hub_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     command = "from models.hub import _read_settings; _read_settings(); from huggingface_hub import constants; "
     command += "print(constants.ENDPOINT)"

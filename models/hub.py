@@ -126,11 +126,11 @@ def download(remote: HubFile, partial: Path, report: Callable[[int], None], canc
 
 
 def _stream(remote: HubFile, partial: Path, report: Callable[[int], None], cancelled: Callable[[], bool]) -> None:
-    from huggingface_hub import get_token  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants, get_token  # noqa: PLC0415 - slow to import
 
     done = _size_of(partial)
     headers = {"Accept-Encoding": "identity"}
-    if token := get_token():
+    if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
         headers["Authorization"] = f"Bearer {token}"  # httpx drops it where the hub redirects to another host
     if done:
         headers["Range"] = f"bytes={done}-"

@@ -29,6 +29,7 @@ class Hub:
     paused: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    authorizations: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.etag = self.etag or hashlib.sha256(self.content).hexdigest()
@@ -93,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return None
         hub.requests.append((self.command, asked))
+        hub.authorizations.add(self.headers.get("Authorization", ""))
         match = re.fullmatch(r"bytes=(\d+)-", asked) if hub.takes_ranges else None
         start = int(match[1]) if match else 0
         self.send_response(206 if match else 200)

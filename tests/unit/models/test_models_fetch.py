@@ -169,6 +169,10 @@ def test_certificates_that_are_not_there_are_named(at_hub: Fetcher) -> None:
     assert "SSL_CERT_FILE" in at_hub.fails(SSL_CERT_FILE=str(at_hub.home / "нет.pem"))
 
 
+@pytest.mark.parametrize(("disabled", "sent"), [("0", "Bearer hf_secret"), ("1", "")])
+def test_a_token_that_is_not_to_be_sent_is_not(at_hub: Fetcher, hub: Hub, disabled: str, sent: str) -> None:
+    at_hub.succeeds(HF_TOKEN="hf_secret", HF_HUB_DISABLE_IMPLICIT_TOKEN=disabled)
+    assert hub.authorizations == {sent}
 
 
 def test_an_empty_endpoint_is_the_hub_itself(monkeypatch: pytest.MonkeyPatch) -> None:

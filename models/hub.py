@@ -117,7 +117,7 @@ def download(remote: HubFile, partial: Path, report: Callable[[int], None], canc
             if _size_of(partial) == remote.size_bytes or not remote.size_bytes:
                 return
             reason = ""
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             reason = str(error) or type(error).__name__
         tries_left = _TRIES_WITHOUT_DATA if _size_of(partial) > before else tries_left - 1
         if not tries_left:
@@ -134,7 +134,9 @@ def _stream(remote: HubFile, partial: Path, report: Callable[[int], None], cance
         headers["Authorization"] = f"Bearer {token}"  # httpx drops it where the hub redirects to another host
     if done:
         headers["Range"] = f"bytes={done}-"
-    with httpx.stream("GET", remote.url, headers=headers, timeout=_TIMEOUT, follow_redirects=True) as response:
+    with _client() as client, client.stream("GET", remote.url, headers=headers) as response:
+        if done and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            partial.unlink()  # the server's file is shorter: kept, this would be refused each time
         if response.is_error:
             raise SourceError(SOURCE_BROKE_OFF(url=remote.url, reason=f"HTTP {response.status_code}"))
         if response.status_code != httpx.codes.PARTIAL_CONTENT:

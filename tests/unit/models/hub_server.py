@@ -22,6 +22,8 @@ class Hub:
     etag: str = ""
     served: bytes = b""
     takes_ranges: bool = True
+    encoding: str = ""
+    """What the answers say of themselves (`gzip`), though their bytes are as they are."""
     cut_after_bytes: list[int] = field(default_factory=list)
     """For one GET after another: close the connection after so many bytes."""
     pause_after_bytes: int | None = None
@@ -97,10 +99,17 @@ class _Handler(BaseHTTPRequestHandler):
         hub.authorizations.add(self.headers.get("Authorization", ""))
         match = re.fullmatch(r"bytes=(\d+)-", asked) if hub.takes_ranges else None
         start = int(match[1]) if match else 0
+        if start > 0 and start >= len(hub.served):
+            self.send_response(416)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
         self.send_response(206 if match else 200)
         if match:
             self.send_header("Content-Range", f"bytes {start}-{len(hub.served) - 1}/{len(hub.served)}")
         self.send_header("Content-Length", str(len(hub.served) - start))
+        if hub.encoding:
+            self.send_header("Content-Encoding", hub.encoding)
         self.send_header("X-Repo-Commit", "0" * 40)
         self.send_header("X-Linked-Etag", f'"{hub.etag}"')
         self.send_header("X-Linked-Size", str(len(hub.served)))

@@ -13,6 +13,7 @@ from filelock import FileLock
 from models.catalog import Catalog
 from models.errors import ModelError
 from models.fetch import fetch
+from models.hub import HubFile, SourceError, download
 
 from .fetching import CLOSED, HUB, PARTS, Fetcher, finish, wait_for
 from .hub_server import CHUNK_BYTES, Hub, HubServer
@@ -123,6 +124,21 @@ def test_a_damaged_installed_file_is_fetched_again(at_hub: Fetcher) -> None:
     at_hub.store.folder.mkdir(parents=True)
     at_hub.file.write_bytes(bytes(len(at_hub.content)))
     at_hub.succeeds()
+
+
+def test_leftovers_that_the_server_cannot_continue_do_not_stay(tmp_path: Path, server: HubServer, hub: Hub) -> None:
+    hub.served = hub.content[:-10]
+    partial = tmp_path / "model.gguf.partial"
+    partial.write_bytes(hub.served)
+    remote = HubFile(f"{server.url}{hub.path}", size_bytes=len(hub.content), sha256=None)
+    with pytest.raises(SourceError, match="416"):
+        download(remote, partial, lambda done: None, lambda: False)
+    assert not partial.exists()
+
+
+def test_an_answer_that_cannot_be_decoded_is_one_sentence(at_hub: Fetcher, hub: Hub) -> None:
+    hub.encoding = "gzip"
+    assert "прервалась" in at_hub.fails()
 
 
 def test_two_processes_fetch_once(at_hub: Fetcher, hub: Hub) -> None:

@@ -27,6 +27,7 @@ from models.messages import (
     FIELD_UNKNOWN,
     FIELD_WRONG,
     FILES_EMPTY,
+    PARTS_WRONG,
     Message,
 )
 from models.prompt import FORMATS, Kind
@@ -72,9 +73,11 @@ def _converter(folder: Path) -> Converter:
     )
     converter.register_structure_hook(AdapterEntry, adapter_hook)
     sha256 = override(struct_hook=_sha256)
+    parts_hook = make_dict_structure_fn(PypiParts, converter, _cattrs_forbid_extra_keys=True)
+    converter.register_structure_hook(PypiParts, lambda value, kind: _countable(parts_hook(value, kind)))
     file_hook = make_dict_structure_fn(ModelFile, converter, _cattrs_forbid_extra_keys=True, sha256=sha256)
     converter.register_structure_hook(ModelFile, file_hook)
-    for plain in (HubSource, PypiParts, Message):
+    for plain in (HubSource, Message):
         hook = make_dict_structure_fn(plain, converter, _cattrs_forbid_extra_keys=True)
         converter.register_structure_hook(plain, hook)
     model_hook = make_dict_structure_fn(
@@ -109,6 +112,16 @@ def _not_empty(files: tuple[ModelFile, ...]) -> tuple[ModelFile, ...]:
     if not files:
         raise ValueError(FILES_EMPTY())
     return files
+
+
+def _countable(parts: PypiParts) -> PypiParts:
+    try:
+        named = bool(parts.requirement(1) and parts.member_of(1))
+    except (LookupError, ValueError):  # braces that hold anything but `n`, or are not closed
+        named = False
+    if not named or parts.count < 1:
+        raise ValueError(PARTS_WRONG())
+    return parts
 
 
 def _prompt_table(value: Any, _: Any) -> Mapping[Kind, str]:

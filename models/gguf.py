@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ModelError
-from models.messages import GGUF_DAMAGED, GGUF_MISSING, GGUF_VERSION, NOT_GGUF
+from models.messages import GGUF_BIG_ENDIAN, GGUF_DAMAGED, GGUF_MISSING, GGUF_VERSION, NOT_GGUF
 
 Value = int | float | bool | str | tuple[str, ...]
 
@@ -21,6 +21,7 @@ _MAGIC = b"GGUF"
 _STRING, _ARRAY, _BOOL = 8, 9, 7
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", _BOOL: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
+_BIG_ENDIAN_VERSIONS = (b"\0\0\0\2", b"\0\0\0\3")
 _MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 
 
@@ -104,6 +105,8 @@ class _Reader:
 
     def header(self) -> GgufHeader:
         version = self._u32()
+        if version.to_bytes(4, "little") in _BIG_ENDIAN_VERSIONS:
+            raise ModelError("gguf-version", GGUF_BIG_ENDIAN, path=self._path)
         if version not in (2, 3):
             raise ModelError("gguf-version", GGUF_VERSION, path=self._path, version=version)
         n_tensors, n_metadata = self._count(), self._count()

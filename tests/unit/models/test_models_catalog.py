@@ -232,10 +232,12 @@ def test_an_adapter_by_path_must_be_one_and_fit(home: Path, tmp_path: Path) -> N
         ({"blk.0.attn_q.weight.lora_a": (128, 8), "blk.0.attn_q.weight.lora_b": (8, 32)}, False),
         ({"blk.0.attn_q.weight.lora_a": (64, 8), "blk.0.attn_q.weight.lora_b": (8, 64)}, False),
         ({"blk.9.attn_q.weight.lora_a": (64, 8), "blk.9.attn_q.weight.lora_b": (8, 32)}, False),
+        ({"blk.0.attn_q.weight.lora_b": (8,)}, False),
+        ({"output_norm.weight.lora_b": (8, 64)}, False),
     ],
 )
 def test_an_adapter_of_another_size_is_refused(tmp_path: Path, shapes: dict[str, tuple[int, ...]], fits: bool) -> None:
-    base = write_gguf(tmp_path / "base.gguf", QWEN, {"blk.0.attn_q.weight": (64, 32)})
+    base = write_gguf(tmp_path / "base.gguf", QWEN, {"blk.0.attn_q.weight": (64, 32), "output_norm.weight": (64,)})
     lora = write_gguf(tmp_path / "lora.gguf", LORA, shapes)
     catalog = Catalog.load(user=False)
     entry = catalog.resolve(str(base))
@@ -252,6 +254,22 @@ def test_a_model_without_files_is_a_mistake(home: Path) -> None:
         Catalog.load()
     assert caught.value.code == "catalog-invalid"
     assert "model[0].files: нужен хотя бы один файл" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("package", "count", "member"), [("p{n}", 0, "*"), ("p{m}", 1, "*"), ("p{n}", 1, "*/{n"), ("p{}", 1, "*")]
+)
+def test_parts_that_cannot_be_counted_are_a_mistake(home: Path, package: str, count: int, member: str) -> None:
+    parts = f'parts = {{package = "{package}", version = "1", count = {count}, member = "{member}"}}'
+    write_own(home, OWN.replace('path = "файлы/own.gguf"', parts))
+    with pytest.raises(ModelError, match=r"model\[0\]\.files\[0\]\.parts: в package и member") as caught:
+        Catalog.load()
+    assert caught.value.code == "catalog-invalid"
+
+
+def test_a_description_may_hold_braces(home: Path) -> None:
+    write_own(home, OWN.replace('ru = "своя"', 'ru = "пишет {json} и {"'))
+    assert Catalog.load().resolve("own").description() == "пишет {json} и {"
 
 
 def test_a_hash_in_capitals_is_the_same_hash(home: Path) -> None:

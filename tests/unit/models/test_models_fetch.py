@@ -13,6 +13,7 @@ from filelock import FileLock
 from models.catalog import Catalog
 from models.errors import ModelError
 from models.fetch import fetch
+from models.hub import HubFile, SourceError, download
 
 from .fetching import CLOSED, HUB, PARTS, Fetcher, finish, wait_for
 from .hub_server import CHUNK_BYTES, Hub, HubServer
@@ -125,6 +126,21 @@ def test_a_damaged_installed_file_is_fetched_again(at_hub: Fetcher) -> None:
     at_hub.succeeds()
 
 
+def test_leftovers_that_the_server_cannot_continue_do_not_stay(tmp_path: Path, server: HubServer, hub: Hub) -> None:
+    hub.served = hub.content[:-10]
+    partial = tmp_path / "model.gguf.partial"
+    partial.write_bytes(hub.served)
+    remote = HubFile(f"{server.url}{hub.path}", size_bytes=len(hub.content), sha256=None)
+    with pytest.raises(SourceError, match="416"):
+        download(remote, partial, lambda done: None, lambda: False)
+    assert not partial.exists()
+
+
+def test_an_answer_that_cannot_be_decoded_is_one_sentence(at_hub: Fetcher, hub: Hub) -> None:
+    hub.encoding = "gzip"
+    assert "прервалась" in at_hub.fails()
+
+
 def test_two_processes_fetch_once(at_hub: Fetcher, hub: Hub) -> None:
     hub.pause_after_bytes = CHUNK_BYTES
     first = at_hub.start()
@@ -158,6 +174,21 @@ def test_without_a_hub_the_way_by_hand_is_named(at_hub: Fetcher, variables: dict
 def test_empty_variables_count_as_not_set(at_hub: Fetcher, hub: Hub) -> None:
     at_hub.succeeds(HF_HUB_ETAG_TIMEOUT="", HF_HOME="", HF_TOKEN="", HF_HUB_OFFLINE="")
     assert len(hub.gets) == 1
+
+
+def test_a_direct_host_that_httpx_cannot_read_is_passed_over(at_hub: Fetcher, hub: Hub) -> None:
+    at_hub.succeeds(NO_PROXY="localhost, 127.0.0.1,::1,[::1],fe80::/10,пример.рф")
+    assert len(hub.gets) == 1
+
+
+def test_certificates_that_are_not_there_are_named(at_hub: Fetcher) -> None:
+    assert "SSL_CERT_FILE" in at_hub.fails(SSL_CERT_FILE=str(at_hub.home / "нет.pem"))
+
+
+@pytest.mark.parametrize(("disabled", "sent"), [("0", "Bearer hf_secret"), ("1", "")])
+def test_a_token_that_is_not_to_be_sent_is_not(at_hub: Fetcher, hub: Hub, disabled: str, sent: str) -> None:
+    at_hub.succeeds(HF_TOKEN="hf_secret", HF_HUB_DISABLE_IMPLICIT_TOKEN=disabled)
+    assert hub.authorizations == {sent}
 
 
 def test_an_empty_endpoint_is_the_hub_itself(monkeypatch: pytest.MonkeyPatch) -> None:

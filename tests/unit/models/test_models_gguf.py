@@ -86,6 +86,16 @@ def test_a_version_from_the_future_is_refused(tmp_path: Path) -> None:
         read_header(path)
 
 
+def test_the_other_byte_order_is_called_what_it_is(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "x.gguf", METADATA)
+    data = bytearray(path.read_bytes())
+    data[4:8] = (3).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="big-endian") as caught:
+        read_header(path)
+    assert caught.value.code == "gguf-version"
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "нет.gguf", tmp_path):
         with pytest.raises(ModelError) as caught:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from models.catalog import Catalog, user_catalog_path
 from models.cli import main
 from models.errors import ModelError
-from models.own import add_entry
+from models.own import add_entry, forget
 from models.store import Store
 
 from .model_files import write_gguf
@@ -327,3 +328,54 @@ def test_a_catalog_that_cannot_be_written_leaves_nothing(
     assert main(["add", str(own)]) == 1
     assert "Место на диске кончилось" in capsys.readouterr().err
     assert [path.name for path in Store().home.iterdir()] == ["catalog.toml.lock"]
+
+
+def test_entries_written_as_an_array_are_kept(home: Path) -> None:
+    path = user_catalog_path(home)
+    path.parent.mkdir(parents=True)
+    path.write_text(f'adapter = [{{id = "первый", base = "{ID}", path = "a.gguf"}}]  # мои\n', encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("model = []\n")  # a table before it would take it in
+    for base in (ID, "другая"):
+        add_entry("adapter", {"id": "второй", "base": base, "path": "b.gguf"}, Store())
+    own = {adapter.id: adapter.base for adapter in Catalog.load().adapters if adapter.path.parent == home}
+    assert own == {"первый": ID, "второй": "другая"}
+    assert "# мои" in path.read_text(encoding="utf-8")
+    assert forget("первый", Store())
+    add_entry("adapter", {"id": "второй", "base": ID, "path": "b.gguf"}, Store())
+    assert len(Catalog.load().adapters) == len(Catalog.load(user=False).adapters) + 1
+    assert forget("второй", Store())
+    assert Catalog.load() == Catalog.load(user=False)
+
+
+def test_a_catalog_that_is_a_link_stays_one(home: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "настройки" / "catalog.toml"
+    kept.parent.mkdir()
+    kept.write_text("# Мой каталог\n", encoding="utf-8")
+    home.mkdir(parents=True)
+    user_catalog_path(home).symlink_to(kept)
+    add_entry("adapter", {"id": "а", "base": ID, "path": "a.gguf"}, Store())
+    assert user_catalog_path(home).is_symlink()
+    assert kept.read_text(encoding="utf-8").startswith("# Мой каталог\n[[adapter]]\n")
+    assert [path.name for path in kept.parent.iterdir()] == ["catalog.toml"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name of a file is text")
+@pytest.mark.parametrize("metadata", [QWEN, LORA])
+def test_a_name_that_is_no_text_is_one_sentence(
+    home: Path, tmp_path: Path, metadata: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / os.fsdecode("модель.gguf".encode("cp1251"))
+    write_gguf(path, metadata)
+    assert main(["add", str(path), "--base", ID, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "path-not-text"
+    assert not home.exists()
+
+
+def test_an_own_id_is_for_another_file_of_the_same_name(tmp_path: Path, known: Callable[[Path], Path]) -> None:
+    own = write_gguf(tmp_path / "known.gguf", QWEN)
+    known(own)
+    own.write_bytes(own.read_bytes()[:-1] + b"1")
+    assert main(["add", str(own)]) == 1
+    assert main(["add", str(own), "--id", "дообученная"]) == 0
+    assert Catalog.load().resolve("дообученная").files[0].path == own

@@ -178,3 +178,27 @@ def test_removing_takes_everything_and_leaves_own_files(store: Store, entry: Mod
     with pytest.raises(ModelError, match="ваш собственный"):
         store.remove(Catalog.load().resolve(str(own)))
     assert own.exists()
+
+
+def test_removing_takes_what_killed_processes_left(store: Store, entry: ModelEntry) -> None:
+    (file,) = entry.files
+    store.path(entry).unlink()
+    (store.wheels_path(file) / "tmp").mkdir(parents=True)
+    store.adding_path(file).write_bytes(b"half")
+    assert store.remove(entry)
+    assert list(store.folder.iterdir()) == []
+
+
+def test_an_installed_file_leaves_no_wheels(store: Store, entry: ModelEntry) -> None:
+    (file,) = entry.files
+    (store.wheels_path(file) / "tmp").mkdir(parents=True)
+    store.accept(file, str(file.sha256))
+    assert not store.wheels_path(file).exists()
+
+
+def test_removing_leaves_a_part_that_is_the_users_own(store: Store, entry: ModelEntry, tmp_path: Path) -> None:
+    own = write_gguf(tmp_path / "own.gguf", {"general.architecture": "qwen2"})
+    mixed = replace(entry, files=(*entry.files, ModelFile("own.gguf", path=own)))
+    assert store.remove(mixed)
+    assert own.exists()
+    assert not store.path(mixed).exists()

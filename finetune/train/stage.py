@@ -9,7 +9,7 @@ import contextlib
 import json
 import math
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,6 @@ def run(run: Run, folder: Path) -> None:
     write_json(folder / "summary.json", _summary(run, trainer))
     write_json(folder / "timing.json", _timing(trainer, measure))
     draw_curves(history, folder / "loss.png")
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def join(run: Run) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from finetune.errors import FinetuneError
 from finetune.pipeline import open_run, perform
@@ -81,6 +82,9 @@ def test_killed_between_the_last_write_and_the_rename(run: Run, stage_of: Callab
     ("error", "code"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk-full"),
+        (OSError("3000000 requested and 0 written"), "disk-full"),  # numpy's tofile
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598"), "disk-full"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
         (MemoryError(), "out-of-memory"),
         (ModuleNotFoundError("No module named 'trl'", name="trl"), "extra-missing"),
@@ -120,3 +124,19 @@ def test_an_unknown_stage_lists_the_known_ones(run: Run) -> None:
     with pytest.raises(FinetuneError) as caught:
         perform(run, ["bake"])
     assert "merge" in str(caught.value)
+
+
+def test_what_fails_after_the_last_write_goes_on_from_its_checkpoints(run: Run, stage_of: Callable[..., Stage]) -> None:
+    """Until its manifest is there, a stage is not whole: its checkpoints are all that a restart has."""
+    found: list[bool] = []
+
+    def work(run: Run, folder: Path) -> None:
+        found.append((folder / "checkpoints").exists())
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{}" if found[-1] else "{", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="line 1 column 2"):  # when its outputs are hashed
+        execute(run, stage_of(work, resumable=True))
+    execute(run, stage_of(work, resumable=True))
+    assert found == [False, True]
+    assert sorted(path.name for path in run.folder("work").iterdir()) == ["config.json", "manifest.json"]

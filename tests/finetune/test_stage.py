@@ -6,13 +6,15 @@ import errno
 import sys
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from safetensors import SafetensorError
 
 from finetune.errors import FinetuneError
-from finetune.pipeline import open_run, perform
+from finetune.pipeline import open_run, perform, stage_named
 from finetune.recipe_file import load
 from finetune.stage import Run, Stage, execute, is_current, read_manifest
 
@@ -140,3 +142,34 @@ def test_what_fails_after_the_last_write_goes_on_from_its_checkpoints(run: Run, 
     execute(run, stage_of(work, resumable=True))
     assert found == [False, True]
     assert sorted(path.name for path in run.folder("work").iterdir()) == ["config.json", "manifest.json"]
+
+
+@pytest.fixture
+def finish(run: Run, stage_of: Callable[..., Stage]) -> Callable[..., None]:
+    """Makes stages of the pipeline current, whatever is in them."""
+
+    def make(*names: str, function: Callable[[Run, Path], None] = write) -> None:
+        for name in names:
+            execute(run, replace(stage_named(name), function=stage_of(function).function))
+
+    return make
+
+
+def test_a_process_after_the_first_does_not_wait_where_nothing_is_trained(
+    run: Run, finish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish("base", "data", "train")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert perform(run, []) == []
+
+
+def test_a_launched_training_keeps_others_out(
+    run: Run, finish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish("base", "data")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with FileLock(run.root / ".lock", timeout=0), pytest.raises(FinetuneError) as caught:
+        perform(run, ["train"])
+    assert caught.value.code == "run-busy"

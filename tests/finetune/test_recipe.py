@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finetune.errors import FinetuneError
-from finetune.plan import Shape
+from finetune.plan import Shape, shape_of
 from finetune.recipe import LoraSection, TrainSection
 from finetune.recipe_file import RECIPES, from_tree, known_recipes, load, to_yaml
 from models.messages import set_language
@@ -244,3 +244,10 @@ def test_a_plan_counts_the_weights_of_the_layers_that_are_named() -> None:
     assert shape.lora(load("qwen2.5-coder-0.5b-cpu")[0].lora) == 4_374_528  # as training says
     assert shape.lora(load(str(RECIPES / "ablation" / "arm-fim.yaml"))[0].lora) == 8_798_208
     assert shape.lora(LoraSection(layers=(0, 1))) == 8_798_208 // 12
+
+
+@pytest.mark.parametrize("text", ['{"model_type": "gpt2", "n_embd": 8}', "{", None], ids=str)
+def test_a_base_of_an_unknown_form_has_no_sizes(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    assert shape_of(str(tmp_path)) is None

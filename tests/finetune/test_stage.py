@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from safetensors import SafetensorError
 
 from finetune.errors import FinetuneError
 from finetune.pipeline import open_run, perform, stage_named
+from finetune.plan import plan
 from finetune.recipe_file import load
 from finetune.stage import Run, Stage, execute, is_current, read_manifest
 
@@ -173,3 +175,16 @@ def test_a_launched_training_keeps_others_out(
     with FileLock(run.root / ".lock", timeout=0), pytest.raises(FinetuneError) as caught:
         perform(run, ["train"])
     assert caught.value.code == "run-busy"
+
+
+def test_a_plan_counts_only_data_of_this_recipe(run: Run, finish: Callable[..., None]) -> None:
+    def build(run: Run, folder: Path) -> None:
+        tokens = {"train": 3210}
+        tree = {"rows": {"train": 7}, "prompt_tokens": tokens, "completion_tokens": tokens}
+        (folder / "summary.json").write_text(json.dumps(tree), encoding="utf-8")
+
+    finish("base")
+    finish("data", function=build)
+    assert "7 rows, 6,420 tokens, 3,210 with loss (counted)" in plan(run)
+    changed = open_run(load("smoke-qwen2", ["data.validation_rows=4"])[0], run.root.parent)
+    assert "estimated" in plan(changed)

@@ -71,6 +71,16 @@ HUB_UNREACHABLE = Message(
     ru="Hugging Face не отвечает ({what}: {reason}); проверьте сеть или положите файлы в папку и укажите её.",
     en="The Hugging Face hub does not answer ({what}: {reason}); check the network, or give a local folder instead.",
 )
+BASE_UNREADABLE = Message(
+    ru="Базовая модель {base} не читается ({reason}); нужна папка Hugging Face с config.json и токенизатором или файл "
+    "GGUF.",
+    en="The base {base} cannot be read ({reason}); give a Hugging Face folder with config.json and tokenizer, or a "
+    "GGUF file.",
+)
+BASE_FOLDER_MISSING = Message(
+    ru="Папки с базовой моделью {base} нет; проверьте model.base в рецепте.",
+    en="There is no folder {base} with a base model; check the recipe's model.base.",
+)
 BASE_MISSING = Message(
     ru="Базовой модели {base} нет на диске; скачайте её: python -m models get {name}.",
     en="The base model {base} is not on this machine; fetch it: python -m models get {name}.",

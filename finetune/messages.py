@@ -150,6 +150,15 @@ TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",
 )
+SPLIT_EMPTY = Message(
+    ru="В части {split} не осталось ни одной строки; почему, сказано в {path}: чаще всего нужно увеличить "
+    "data.max_tokens.",
+    en="No row is left in the part {split}; {path} says why: most often data.max_tokens has to be raised.",
+)
+DIVERGED = Message(
+    ru="Обучение разошлось: потери перестали быть числом; уменьшите train.learning_rate и добавьте --fresh.",
+    en="Training diverged: the loss is no longer a number; lower train.learning_rate and add --fresh.",
+)
 SDIST_UNREACHABLE = Message(
     ru="Исходники llama-cpp-python {version} не скачиваются ({reason}); положите их архив в {cache}.",
     en="The source of llama-cpp-python {version} cannot be fetched ({reason}); put its archive into {cache}.",

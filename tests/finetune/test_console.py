@@ -91,6 +91,18 @@ def test_a_reader_that_has_left_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_what_bitsandbytes_lacks_is_not_said() -> None:
+    done = finetune("-c", "from finetune import cli; cli._settle_environment(); import bitsandbytes")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_adapter_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
+    done = finetune("-m", "finetune", "export", "--adapter", str(tmp_path / "нет"), "--base", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"В {tmp_path / 'нет'} нет адаптера PEFT")
+    assert not list(tmp_path.iterdir())
+
+
 NO_ROOM = """
 import resource, sys
 from finetune import cli

@@ -26,9 +26,10 @@ from transformers import (
 from finetune.data.render import stop_tokens
 from finetune.errors import FinetuneError
 from finetune.gguf_base import locate
-from finetune.messages import HUB_UNREACHABLE, NO_EOS
+from finetune.messages import BASE_FOLDER_MISSING, BASE_UNREADABLE, HUB_UNREACHABLE, NO_EOS
+from finetune.outside import local_folder
 from finetune.recipe import ModelSection
-from finetune.stage import Run, file_hash, write_json
+from finetune.stage import Run, file_hash, is_disk_full, write_json
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -67,19 +68,13 @@ def prepare(run: Run, folder: Path) -> None:
     """The stage: find or make the base, check its stop token, copy its tokenizer.
 
     Raises:
-        FinetuneError: `base-missing`, `hub-unreachable`, `no-eos`.
+        FinetuneError: `base-missing`, `base-folder-missing`, `base-unreadable`, `hub-unreachable`, `no-eos`.
     """
     model = run.recipe.model
     tokenizer_folder = folder / "tokenizer"
     tokenizer_folder.mkdir()
     where, digest = _find(run, folder)
-    if where.suffix == ".gguf":
-        _tokenizer_from_gguf(where, tokenizer_folder)
-    else:
-        for name in (*TOKENIZER_FILES, "config.json"):
-            if (where / name).exists():
-                shutil.copyfile(where / name, tokenizer_folder / name)
-    _check_stop(model, AutoTokenizer.from_pretrained(tokenizer_folder))
+    _check_stop(model, _copied_tokenizer(model.base, where, tokenizer_folder))
     write_json(folder / "base.json", {"base": model.base, "revision": model.revision, "weights": digest})
     inside = where.is_relative_to(folder)
     # Another machine may hold the weights elsewhere: the path is no part of what is hashed.
@@ -93,6 +88,9 @@ def open_base(run: Run) -> Base:
     folder = run.folder("base")
     local = json.loads((folder / "local.json").read_text(encoding="utf-8"))
     weights = folder / local["weights"] if local["inside"] else Path(local["weights"])
+    # The run may come from another machine, and the hub's cache may have been emptied.
+    if not local["inside"] and not weights.exists():
+        weights, _ = _find(run, folder)
     is_gguf = weights.suffix == ".gguf"
     return Base(
         tokenizer=folder / "tokenizer",
@@ -144,10 +142,18 @@ def _find(run: Run, folder: Path) -> tuple[Path, str]:
     if model.base.startswith("gguf:"):
         path = locate(model.base)
         return path, file_hash(path)
-    if Path(model.base).is_dir():
-        return Path(model.base), "folder"
+    given = local_folder(model.base)
+    if given is not None:
+        return given, "folder"
+    if _is_path(model.base):
+        raise FinetuneError("base-folder-missing", BASE_FOLDER_MISSING, base=model.base)
     path = _download(model)
     return path, path.name
+
+
+def _is_path(base: str) -> bool:
+    """Whether this can only be a folder: the hub's ids have one slash at most, and no drive."""
+    return base.startswith((".", "/", "~")) or any(mark in base for mark in "\\:") or base.count("/") > 1
 
 
 def _make_tiny(kind: str, folder: Path, seed: int) -> tuple[Path, str]:
@@ -170,6 +176,29 @@ def _make_tiny(kind: str, folder: Path, seed: int) -> tuple[Path, str]:
     return start, file_hash(start)
 
 
+def _copied_tokenizer(base: str, where: Path, folder: Path) -> Any:
+    """The tokenizer of a base, its files copied into `folder`.
+
+    Raises:
+        FinetuneError: `base-unreadable`.
+    """
+    try:
+        if where.suffix == ".gguf":
+            _tokenizer_from_gguf(where, folder)
+        else:
+            for name in (*TOKENIZER_FILES, "config.json"):
+                if (where / name).exists():
+                    shutil.copyfile(where / name, folder / name)
+        return AutoTokenizer.from_pretrained(folder)
+    except (ModuleNotFoundError, MemoryError):
+        raise
+    except Exception as error:  # transformers, tokenizers and the readers of GGUF each raise their own
+        if is_disk_full(error):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FinetuneError("base-unreadable", BASE_UNREADABLE, base=base, reason=reason) from error
+
+
 def _tokenizer_from_gguf(path: Path, folder: Path) -> None:
     AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(folder)
     config = transformers.AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
@@ -185,6 +214,8 @@ def _download(model: ModelSection) -> Path:
     try:
         return Path(snapshot_download(model.base, revision=model.revision, allow_patterns=patterns))
     except Exception as error:  # the hub's client raises its own, httpx's and the system's errors
+        if is_disk_full(error):
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FinetuneError("hub-unreachable", HUB_UNREACHABLE, what=model.base, reason=reason) from error
 

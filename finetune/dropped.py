@@ -1,7 +1,10 @@
-"""What is said of rows that cannot be learned from: one sentence a row, the first few by name."""
+"""What is said of rows that cannot be learned from: one sentence a row, the first few by name; and of none left."""
 
 from __future__ import annotations
 
+import json
+
+from finetune.errors import FinetuneError
 from finetune.messages import (
     DROPPED_BREAKS_TEMPLATE,
     DROPPED_EMPTY,
@@ -9,6 +12,7 @@ from finetune.messages import (
     DROPPED_NOT_OBJECT,
     DROPPED_NOT_TEXT,
     DROPPED_NOT_UTF8,
+    SPLIT_EMPTY,
 )
 from finetune.stage import Run
 from models.json_lines import read_json_lines
@@ -21,6 +25,19 @@ _SENTENCES = {
     "not an object": DROPPED_NOT_OBJECT,
     "breaks-template": DROPPED_BREAKS_TEMPLATE,
 }
+
+
+def require_rows(run: Run) -> None:
+    """Refuse data of which a part has no rows: all of it may have been too long.
+
+    Raises:
+        FinetuneError: `split-empty`.
+    """
+    folder = run.folder("data")
+    rows = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["rows"]
+    for name, count in rows.items():
+        if not count:
+            raise FinetuneError("split-empty", SPLIT_EMPTY, split=name, path=folder / "dropped.jsonl")
 
 
 def sentences(run: Run) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from finetune.errors import FinetuneError
 from finetune.messages import BASE_MISSING
 from models.catalog import Catalog
+from models.files import expanded
 from models.store import Store
 
 
@@ -18,7 +19,7 @@ def locate(base: str) -> Path:
         ModelError: `unknown-model`.
     """
     name = base.removeprefix("gguf:")
-    given = Path(name)
+    given = expanded(Path(name))
     if given.is_file():
         return given
     entry = Catalog.load().resolve(name)

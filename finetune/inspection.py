@@ -6,11 +6,13 @@ from typing import Any
 
 from finetune.base import load_tokenizer, open_base
 from finetune.data.build import read_split
+from finetune.dropped import require_rows
 from finetune.stage import Run
 
 
 def inspect(run: Run, number: int = 1) -> str:
     """Describe the `number`-th training example (from 1) of a run whose data are built."""
+    require_rows(run)
     rows = read_split(run, "train")
     row = rows[(number - 1) % len(rows)]
     tokenizer = load_tokenizer(open_base(run))

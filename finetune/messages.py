@@ -71,6 +71,16 @@ HUB_UNREACHABLE = Message(
     ru="Hugging Face не отвечает ({what}: {reason}); проверьте сеть или положите файлы в папку и укажите её.",
     en="The Hugging Face hub does not answer ({what}: {reason}); check the network, or give a local folder instead.",
 )
+BASE_UNREADABLE = Message(
+    ru="Базовая модель {base} не читается ({reason}); нужна папка Hugging Face с config.json и токенизатором или файл "
+    "GGUF.",
+    en="The base {base} cannot be read ({reason}); give a Hugging Face folder with config.json and tokenizer, or a "
+    "GGUF file.",
+)
+BASE_FOLDER_MISSING = Message(
+    ru="Папки с базовой моделью {base} нет; проверьте model.base в рецепте.",
+    en="There is no folder {base} with a base model; check the recipe's model.base.",
+)
 BASE_MISSING = Message(
     ru="Базовой модели {base} нет на диске; скачайте её: python -m models get {name}.",
     en="The base model {base} is not on this machine; fetch it: python -m models get {name}.",
@@ -139,6 +149,15 @@ WRITTEN = Message(ru="{out}: строк {count}.", en="{out}: {count} rows.")
 TOO_FEW_ROWS = Message(
     ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",
+)
+SPLIT_EMPTY = Message(
+    ru="В части {split} не осталось ни одной строки; почему, сказано в {path}: чаще всего нужно увеличить "
+    "data.max_tokens.",
+    en="No row is left in the part {split}; {path} says why: most often data.max_tokens has to be raised.",
+)
+DIVERGED = Message(
+    ru="Обучение разошлось: потери перестали быть числом; уменьшите train.learning_rate и добавьте --fresh.",
+    en="Training diverged: the loss is no longer a number; lower train.learning_rate and add --fresh.",
 )
 SDIST_UNREACHABLE = Message(
     ru="Исходники llama-cpp-python {version} не скачиваются ({reason}); положите их архив в {cache}.",

@@ -75,6 +75,7 @@ def check_values(recipe: Recipe) -> list[str]:
         ("name", recipe.name, "[a-z0-9._-]+", lambda v: bool(v) and all(c.isalnum() or c in "._-" for c in v)),
         # A run's folder is named so: `..` would be the folder of all runs' own.
         ("name", recipe.name, "[a-z0-9._-]+, not ..", lambda v: not v or bool(v.strip("."))),
+        ("seed", recipe.seed, "0 … 4294967295", lambda v: 0 <= v < 2**32),  # all that numpy takes
         ("model.base", recipe.model.base, "gguf:… | tiny:mistral | tiny:qwen2 | …",
          lambda v: bool(v.strip()) and (not v.startswith("tiny:") or v in _TINY)),
         ("model.prompt_format", recipe.model.prompt_format, " | ".join(FORMATS), lambda v: v in FORMATS),
@@ -97,14 +98,30 @@ def check_values(recipe: Recipe) -> list[str]:
          lambda v: lora.layers is None or v == "all-linear" or not isinstance(v, str)),
         ("train.learning_rate", train.learning_rate, "> 0", lambda v: v > 0),
         ("train.epochs", train.epochs, "> 0", lambda v: v > 0),
+        ("train.max_steps", train.max_steps, "≥ 0", lambda v: v >= 0),
+        ("train.warmup_steps", train.warmup_steps, "≥ 0", lambda v: v >= 0),
         ("train.batch_size", train.batch_size, "≥ 1", lambda v: v >= 1),
         ("train.accumulate", train.accumulate, "≥ 1", lambda v: v >= 1),
         ("train.packed_tokens", train.packed_tokens, "≥ 0", lambda v: v >= 0),
         ("train.kl_to_base", train.kl_to_base, "≥ 0", lambda v: v >= 0),
+        ("train.weight_decay", train.weight_decay, "≥ 0", lambda v: v >= 0),
+        ("train.max_grad_norm", train.max_grad_norm, "≥ 0", lambda v: v >= 0),
+        ("train.patience", train.patience, "≥ 1", lambda v: v >= 1),
+        ("train.threads", train.threads, "≥ 0", lambda v: v >= 0),
         ("train.eval_every", train.eval_every, "≥ 1", lambda v: v >= 1),
         ("train.save_every", train.save_every, "≥ 1", lambda v: v >= 1),
         ("train.save_every", train.save_every, "k · train.eval_every", lambda v: v % max(train.eval_every, 1) == 0),
+        ("export.quantise", recipe.export.quantise, "≥ 1", bool),  # the first is what the card offers
+        ("export.imatrix_tokens", recipe.export.imatrix_tokens, "≥ 1", lambda v: v >= 1),
         ("verify.prompts", recipe.verify.prompts, "≥ 200", lambda v: v >= 200),
+        ("verify.logit_prompts", recipe.verify.logit_prompts, "≥ 1", lambda v: v >= 1),
+        ("verify.perplexity_tokens", recipe.verify.perplexity_tokens, "≥ 1", lambda v: v >= 1),
+        ("evaluate.perplexity_tokens", recipe.evaluate.perplexity_tokens, "≥ 0", lambda v: v >= 0),
+        ("evaluate.task_limit", recipe.evaluate.task_limit, "≥ 0", lambda v: v >= 0),
+        ("evaluate.samples", recipe.evaluate.samples, "≥ 1", lambda v: v >= 1),
+        ("evaluate.problems", recipe.evaluate.problems, "≥ 0", lambda v: v >= 0),
+        # Half of what evaluation reads at once: the other half is for the question.
+        ("evaluate.answer_tokens", recipe.evaluate.answer_tokens, "1 … 2048", lambda v: 1 <= v <= 2048),
         ("evaluate.tasks", recipe.evaluate.tasks, " | ".join(sorted(_LEADERBOARD)), lambda v: set(v) <= _LEADERBOARD),
         ("evaluate.perplexity", recipe.evaluate.perplexity, ", ".join(_PERPLEXITY), {*_PERPLEXITY}.issuperset),
     ]  # fmt: skip
@@ -127,4 +144,4 @@ def _gguf_mistakes(recipe: Recipe) -> list[str]:
 
 def _rslora_alpha(recipe: Recipe) -> int:
     """The plain alpha that acts as rsLoRA's alpha / sqrt(r) would."""
-    return round(recipe.lora.alpha * math.sqrt(recipe.lora.r))
+    return round(recipe.lora.alpha * math.sqrt(max(recipe.lora.r, 0)))  # a negative r is a mistake of its own

@@ -10,6 +10,7 @@ from finetune.errors import FinetuneError
 from finetune.messages import DATA_MISSING
 from finetune.recipe import Recipe
 from finetune.stage import file_hash
+from models.files import expanded
 
 EVALUATION_FILES = {
     "code_alpaca": "code_alpaca_2k.json",
@@ -57,6 +58,12 @@ def data_hashes(recipe: Recipe) -> dict[str, str]:
     return hashes
 
 
+def local_folder(base: str) -> Path | None:
+    """The folder that a base names, or None where it is none of this machine."""
+    folder = expanded(Path(base))
+    return folder if folder.is_dir() else None
+
+
 def base_hashes(recipe: Recipe) -> dict[str, str]:
     """The hash of a base that lies on this machine; a hub's base is named by its id and revision."""
     base = recipe.model.base
@@ -64,8 +71,8 @@ def base_hashes(recipe: Recipe) -> dict[str, str]:
         from finetune.gguf_base import locate  # noqa: PLC0415 - reads the catalog
 
         return {"base": file_hash(locate(base))}
-    folder = Path(base)
-    if folder.is_dir():
+    folder = local_folder(base)
+    if folder is not None:
         digest = hashlib.sha256()
         for path in sorted(folder.iterdir()):
             if path.is_file():

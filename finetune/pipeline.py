@@ -15,6 +15,7 @@ from finetune.messages import RUN_BUSY, RUN_UNWRITABLE, STAGE_NOT_DONE, STAGE_UN
 from finetune.recipe import Recipe
 from finetune.recipe_file import to_yaml
 from finetune.stage import Run, Stage, execute, is_current, read_manifest, write_json
+from models.files import replace_text
 
 STAGES = (
     Stage("base", (), ("model",), "finetune.base:prepare", "model.precision", outside.base_hashes),
@@ -83,12 +84,14 @@ def perform(
     """
     wanted = _with_needs(names or NAMES)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return _perform_launched(run, wanted, fresh=fresh)
+        wanted = _training_alone(run, wanted)
+        if os.environ.get("RANK", "0") != "0":
+            return _join(run, wanted)
     _prepare(run)
     lock = FileLock(run.root / ".lock", timeout=0)
     try:
         with lock:
-            (run.root / "recipe.yaml").write_text(to_yaml(run.recipe), encoding="utf-8")
+            replace_text(run.root / "recipe.yaml", to_yaml(run.recipe))
             outcomes = [_one(run, stage, fresh=fresh, announce=announce) for stage in wanted]
             write_final_hashes(run)
             return outcomes
@@ -136,15 +139,20 @@ def _with_needs(names: Sequence[str]) -> list[Stage]:
     return [stage for stage in STAGES if stage.name in wanted]
 
 
-def _perform_launched(run: Run, wanted: Sequence[Stage], *, fresh: bool) -> list[Outcome]:
+def _training_alone(run: Run, wanted: Sequence[Stage]) -> list[Stage]:
+    """What several processes do together of the stages wanted: training, once all before it is done."""
     for stage in wanted:
-        if stage.name != "train":
-            if not is_current(run, stage):
-                raise FinetuneError("stage-not-done", STAGE_NOT_DONE, stage=stage.name, run=run.recipe.name)
-        elif os.environ.get("RANK", "0") == "0":
-            return [_one(run, stage, fresh=fresh, announce=None)]
-        else:
-            from finetune.train.stage import join  # noqa: PLC0415 - brings torch
+        if stage.name == "train":
+            return [stage]
+        if not is_current(run, stage):
+            raise FinetuneError("stage-not-done", STAGE_NOT_DONE, stage=stage.name, run=run.recipe.name)
+    return []
 
-            join(run)
+
+def _join(run: Run, wanted: Sequence[Stage]) -> list[Outcome]:
+    """Be one of the processes after the first, where that one trains: by itself a process would wait for ever."""
+    if any(not is_current(run, stage) for stage in wanted):
+        from finetune.train.stage import join  # noqa: PLC0415 - brings torch
+
+        join(run)
     return []

@@ -21,9 +21,10 @@ from finetune.data.sources import read_rows
 from finetune.errors import FinetuneError
 from finetune.gguf_base import locate
 from finetune.messages import UNKNOWN_GPU
-from finetune.outside import is_local, source_file
+from finetune.outside import is_local, local_folder, source_file
+from finetune.pipeline import stage_named
 from finetune.recipe import LoraSection
-from finetune.stage import Run
+from finetune.stage import Run, is_current
 from models.gguf import read_header
 
 _BYTES_PER_TOKEN = 3.6  # Russian comments and Python in Qwen2.5's and Llama's vocabularies
@@ -87,7 +88,7 @@ def plan(run: Run, gpu: str = "a100") -> str:
     else:
         lines.append(f"  data      {rows:,} rows, {tokens:,} tokens, {loss_tokens:,} with loss ({how})")
     if shape is None:
-        return "\n".join([*lines, "  sizes     unknown until the base is on this machine"])
+        return "\n".join([*lines, "  sizes     unknown: the base is not on this machine, or of a form not known here"])
     adapter = shape.lora(recipe.lora)
     weights = shape.body + 2 * shape.head
     memory = _memory(run, shape, adapter)
@@ -120,9 +121,14 @@ def shape_of(base: str) -> Shape | None:
             return _shape_of_gguf(locate(base))
         except FinetuneError:
             return None
-    config = Path(base) / "config.json"
-    if not config.exists():
+    folder = local_folder(base)
+    try:
+        return _shape_of_config(folder / "config.json") if folder else None
+    except (FileNotFoundError, KeyError, ValueError):  # families name their sizes differently
         return None
+
+
+def _shape_of_config(config: Path) -> Shape:
     tree = json.loads(config.read_text(encoding="utf-8"))
     head_width = tree.get("head_dim") or tree["hidden_size"] // tree["num_attention_heads"]
     kv = head_width * tree.get("num_key_value_heads", tree["num_attention_heads"])
@@ -171,7 +177,7 @@ def _memory(run: Run, shape: Shape, adapter: int) -> float:
 def _amounts(run: Run) -> tuple[int | None, int, int, str]:
     """Training rows, tokens, tokens with loss, and how they are known; rows None where they cannot be."""
     summary = run.folder("data") / "summary.json"
-    if summary.exists():
+    if summary.exists() and is_current(run, stage_named("data")):
         tree = json.loads(summary.read_text(encoding="utf-8"))
         loss = tree["completion_tokens"]["train"]
         return tree["rows"]["train"], tree["prompt_tokens"]["train"] + loss, loss, "counted"

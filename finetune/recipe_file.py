@@ -45,19 +45,33 @@ def load(name: str, overrides: Sequence[str] = ()) -> list[Recipe]:
 
 def _loaded(name: str, overrides: Sequence[str], inside: tuple[Path, ...]) -> list[Recipe]:
     """`inside`: the files of several recipes that led here."""
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
+    path = _path_of(name)
     tree = _read(path, name)
     if set(tree) == {"all_of"} and isinstance(tree["all_of"], list):
         parts, here = tree["all_of"], path.resolve()
         if not parts or here in inside:
             led = " → ".join(one.name for one in (*inside, here)) if parts else "[]"
             raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=f"all_of: {led}")
-        return [recipe for part in parts for recipe in _loaded(str(part), overrides, (*inside, here))]
+        names = [_beside(path, str(part)) for part in parts]
+        return [recipe for part in names for recipe in _loaded(part, overrides, (*inside, here))]
     if "extends" in tree:
         tree = _extended(tree, (path.resolve(),))
     for text in overrides:
         _override(tree, text)
     return [from_tree(tree, path.stem)]
+
+
+def _path_of(name: str) -> Path:
+    return Path(name) if _is_file_name(name) else RECIPES / f"{name}.yaml"
+
+
+def _beside(path: Path, name: str) -> str:
+    """What a recipe calls another: a file's name counts from the recipe's own folder."""
+    return str(path.parent / name) if _is_file_name(name) else name
+
+
+def _is_file_name(name: str) -> bool:
+    return Path(name).suffix in (".yaml", ".yml")
 
 
 def _extended(tree: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
@@ -66,7 +80,7 @@ def _extended(tree: dict[str, Any], chain: tuple[Path, ...]) -> dict[str, Any]:
     `chain`: the files that led here, this one last.
     """
     path, other = chain[-1], str(tree["extends"])
-    parent = path.parent / other if Path(other).suffix in (".yaml", ".yml") else RECIPES / f"{other}.yaml"
+    parent = _path_of(_beside(path, other))
     whole = _read(parent, other)
     if "all_of" in whole or parent.resolve() in chain:
         led = " → ".join([*(one.name for one in chain), "all_of" if "all_of" in whole else parent.name])
@@ -124,7 +138,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         known = ", ".join(known_recipes())
         raise FinetuneError("recipe-missing", RECIPE_MISSING, name=name, known=known) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or a date that is none
         reason = " ".join(str(error).split())
         raise FinetuneError("recipe-unreadable", RECIPE_UNREADABLE, path=path, reason=reason) from error
     if not isinstance(tree, dict):
@@ -139,10 +153,12 @@ def _override(tree: dict[str, Any], text: str) -> None:
         raise FinetuneError("bad-override", BAD_OVERRIDE, text=text)
     place = tree
     for parent in parents:
-        place = place.setdefault(parent, {})
+        if place.get(parent) is None:  # not there, or a section left empty
+            place[parent] = {}
+        place = place[parent]
         if not isinstance(place, dict):
             raise FinetuneError("bad-override", BAD_OVERRIDE, text=text)
     try:
         place[leaf] = yaml.load(value, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise FinetuneError("bad-override", BAD_OVERRIDE, text=text) from error

@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import json
 import platform
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -22,13 +23,17 @@ from pathlib import Path
 from finetune.errors import FinetuneError
 from finetune.messages import DISK_FULL, EXTRA_MISSING, FOREIGN_CHECKPOINT, OUT_OF_MEMORY
 from finetune.recipe import Recipe
+from models.errors import ModelError
 
 MANIFEST = "manifest.json"
 _KEY = "key.json"
+_CHECKPOINTS = "checkpoints"
 _VOLATILE_SUFFIXES = (".png", ".html", ".log")
 _VOLATILE_NAMES = frozenset({MANIFEST, _KEY, "timing.json", "local.json"})
-_VOLATILE_FOLDERS = frozenset({"tensorboard", "checkpoints"})
+_VOLATILE_FOLDERS = frozenset({"tensorboard", _CHECKPOINTS})
 _VERSION_KEYS = frozenset({"transformers_version", "peft_version"})
+# What libraries say of a full disk: the system, numpy's `tofile`, `torch.save`.
+_DISK_FULL = re.compile(r"No space left|\d requested and \d+ written|unexpected pos \d+ vs \d+")
 _PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "llama-cpp-python", "datasets", "lm-eval")
 
 
@@ -117,7 +122,6 @@ def execute(run: Run, stage: Stage, *, fresh: bool = False) -> Manifest:
     _open_partial(partial, key, resumable=stage.resumable, fresh=fresh)
     started = time.monotonic()
     _call(run, stage, partial)
-    (partial / _KEY).unlink()
     seconds = round(time.monotonic() - started, 1)
     manifest = Manifest(stage.name, key, inputs, _outputs(partial), run.recipe.seed, versions(), seconds)
     write_json(partial / MANIFEST, asdict(manifest))
@@ -167,19 +171,26 @@ def _call(run: Run, stage: Stage, partial: Path) -> None:
         raise FinetuneError("extra-missing", EXTRA_MISSING, name=error.name) from error
     except MemoryError as error:
         raise FinetuneError("out-of-memory", OUT_OF_MEMORY, stage=stage.name, knob=stage.knob) from error
-    except (OSError, RuntimeError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # safetensors raises what is neither an OSError nor a RuntimeError
         text = str(error)
-        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text:
+        if is_disk_full(error):
             raise FinetuneError("disk-full", DISK_FULL, path=run.root) from error
         if "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text:
             raise FinetuneError("out-of-memory", OUT_OF_MEMORY, stage=stage.name, knob=stage.knob) from error
         raise
 
 
+def is_disk_full(error: Exception) -> bool:
+    """Whether this is what a library says where a file could not be written to its end."""
+    return getattr(error, "errno", None) == errno.ENOSPC or _DISK_FULL.search(str(error)) is not None
+
+
 def _open_partial(partial: Path, key: str, *, resumable: bool, fresh: bool) -> None:
     if partial.exists():
         same = _read_key(partial) == key
-        if resumable and not same and not fresh and (partial / "checkpoints").exists():
+        if resumable and not same and not fresh and (partial / _CHECKPOINTS).exists():
             raise FinetuneError("foreign-checkpoint", FOREIGN_CHECKPOINT, path=partial)
         if resumable and not same and fresh:
             partial.replace(_free_name(partial))
@@ -201,6 +212,9 @@ def _free_name(path: Path) -> Path:
 
 
 def _put_in_place(partial: Path, final: Path) -> None:
+    # Only now: killed earlier, the stage would not know its own folder again, or find nothing to go on from.
+    (partial / _KEY).unlink(missing_ok=True)
+    shutil.rmtree(partial / _CHECKPOINTS, ignore_errors=True)
     old = final.with_name(f"{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():

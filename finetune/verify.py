@@ -24,14 +24,21 @@ from finetune.export.stage import adapter_name, f16_name, quantised_name
 from finetune.llama import Gguf, opened
 from finetune.messages import PARITY_FAILED
 from finetune.parity import agreement, gguf_logits, probes, torch_logits
+from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
 from finetune.templates import template_hashes
 from models.prompt import Segment
 
+_N_CTX = 2048
 KLD_BAR = 1e-4
 TOP1_BAR = 0.995
 RUNTIME_KLD_BAR = 1e-3
 PERPLEXITY_BARS = {"q6_k": 1.005, "q4_k_m": 1.03}
+
+
+def context_tokens(recipe: Recipe) -> int:
+    """The context that a recipe's longest row fits into."""
+    return max(_N_CTX, recipe.data.max_tokens)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +60,7 @@ def run(run: Run, folder: Path) -> None:
     base = open_base(run)
     rows = read_split(run, "test") + read_split(run, "validation") + read_split(run, "train")
     exported = run.folder("export")
-    with opened(exported / f16_name(run)) as half:
+    with opened(exported / f16_name(run), n_ctx=context_tokens(run.recipe)) as half:
         checks = _token_checks(run, base, half, rows)
         checks += _template_checks(run, base, half)
     checks += _exact_checks(run, base, rows, folder)
@@ -107,7 +114,7 @@ def _exact_checks(run: Run, base: Base, rows: Sequence[dict[str, Any]], folder: 
     convert_model(merged, exact, kind="f32", pre_tokenizer=base.pre_tokenizer)
     reference = load_model(dataclasses.replace(base, folder=merged, gguf=None), "fp32")
     try:
-        with opened(exact, exact=True) as model:
+        with opened(exact, n_ctx=context_tokens(run.recipe), exact=True) as model:
             pairs = ((torch_logits(reference, ids), gguf_logits(model, ids)) for ids in _ids(run, rows))
             found = agreement(pairs)
     finally:
@@ -122,7 +129,8 @@ def _runtime_checks(run: Run, base: Base, rows: Sequence[dict[str, Any]]) -> lis
     """The LoRA file over its base, against the merged file. Over a quantised base the two cannot be equal."""
     exported = run.folder("export")
     start = base.gguf or exported / "base-f16.gguf"
-    with opened(start) as bare, opened(exported / f16_name(run)) as merged:
+    n_ctx = context_tokens(run.recipe)
+    with opened(start, n_ctx=n_ctx) as bare, opened(exported / f16_name(run), n_ctx=n_ctx) as merged:
         bare.set_adapter(exported / adapter_name(run))
 
         def pairs() -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -161,7 +169,7 @@ def _quantised_checks(run: Run, base: Base, rows: Sequence[dict[str, Any]]) -> l
 def _perplexity(path: Path, run: Run, rows: Sequence[dict[str, Any]]) -> float:
     """Over whole examples, prompt and completion."""
     found: list[NDArray[np.float64]] = []
-    with opened(path) as model:
+    with opened(path, n_ctx=context_tokens(run.recipe)) as model:
         for row in rows:
             if sum(map(len, found)) >= run.recipe.verify.perplexity_tokens:
                 break

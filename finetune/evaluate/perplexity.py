@@ -120,8 +120,8 @@ def _texts(name: str, texts: Sequence[str], model: Gguf, limit: int, note: str) 
 
 
 def _windows(name: str, text: str, model: Gguf, limit: int) -> TokenSet:
-    """A long text in windows of 512 tokens, each scored from its first token on."""
-    ids = model.tokenize(text[: limit * 8])[:limit]
+    """A long text in windows of 512 tokens, each scored from its first token on, up to the limit (0: all of it)."""
+    ids = model.tokenize(text[: limit * 8])[:limit] if limit else model.tokenize(text)
     start = [model.bos_id] if model.adds_bos else []
     rows = [(tuple(start + ids[i : i + WINDOW_TOKENS]), 1) for i in range(0, len(ids), WINDOW_TOKENS)]
     n_bytes = len(model.text_of(ids).encode())

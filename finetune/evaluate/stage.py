@@ -25,6 +25,7 @@ from finetune.evaluate.perplexity import TokenSet, measure, token_sets
 from finetune.evaluate.report import write_report
 from finetune.export.stage import adapter_name, f16_name
 from finetune.llama import Gguf, opened
+from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
 
 _N_CTX = 4096
@@ -44,7 +45,7 @@ def run(run: Run, folder: Path) -> None:
     """The stage."""
     files = files_of(run, open_base(run))
     skipped: dict[str, str] = {}
-    with opened(files.base, n_ctx=_N_CTX) as model:
+    with opened(files.base, n_ctx=context_tokens(run.recipe)) as model:
         sets = list(token_sets(run, model))
         for name in set(run.recipe.evaluate.perplexity) - {one.name for one in sets}:
             skipped[f"perplexity {name}"] = "its data are not in KODOPIS_EVAL_DATA"
@@ -71,6 +72,11 @@ def _tuned(files: Files) -> Iterator[Gguf]:
     with opened(files.tuned or files.base, n_ctx=_N_CTX) as model:
         model.set_adapter(None if files.tuned else files.adapter)
         yield model
+
+
+def context_tokens(recipe: Recipe) -> int:
+    """The context that a recipe's longest row fits into, with an answer after it."""
+    return max(_N_CTX, recipe.data.max_tokens + recipe.evaluate.answer_tokens)
 
 
 def _perplexity(model: Gguf, adapter: Path, sets: Sequence[TokenSet]) -> list[dict[str, Any]]:

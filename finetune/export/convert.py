@@ -6,6 +6,7 @@ pre-tokeniser by a hash of how a test text is cut; for vocabularies they have no
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from finetune.errors import FinetuneError
 from finetune.export.sdist import llama_cpp_folder
 from finetune.messages import ADAPTER_UNREADABLE, CONVERTER_FAILED, GGUF_CANNOT_CARRY, OUT_OF_MEMORY
+from finetune.stage import is_disk_full
 
 # Names the pre-tokeniser where the converter cannot recognise it, and runs the script as it is.
 _RUNNER = """
@@ -97,7 +99,7 @@ def _run(script: str, pre_tokenizer: str, target: Path, *arguments: str) -> None
         reason = lines[-1].strip() if lines else f"exit status {done.returncode}"
         if "MemoryError" in reason or done.returncode == -9:
             raise FinetuneError("out-of-memory", OUT_OF_MEMORY, stage="export", knob="model.base")
-        if "No space left" in reason:
-            raise OSError(28, "No space left on device")
+        if is_disk_full(OSError(reason)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise FinetuneError("converter-failed", CONVERTER_FAILED, reason=reason, log=log)
     scratch.replace(target)

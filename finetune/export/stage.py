@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from finetune.base import load_model, open_base
 from finetune.data.build import read_split
-from finetune.export.convert import convert_adapter, convert_model
+from finetune.export.convert import check_adapter, convert_adapter, convert_model
 from finetune.export.imatrix import importance, tensor_types
 from finetune.llama import quantise
 from finetune.stage import Run, write_json
@@ -71,6 +71,7 @@ def export_adapter(adapter: Path, base: Path, target: Path) -> None:
     Raises:
         FinetuneError: `adapter-unreadable`, `gguf-cannot-carry`, `converter-failed`.
     """
+    check_adapter(adapter)
     target.parent.mkdir(parents=True, exist_ok=True)
     convert_adapter(adapter, base, target)
 

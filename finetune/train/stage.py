@@ -1,6 +1,7 @@
 """The stage `train`: the adapter, its losses, and whether it has learned to stop.
 
-Leaves `adapter/` (PEFT), `losses.json` (every logged step, no times), `summary.json`, `timing.json`, `loss.png`.
+Leaves `adapter/` (PEFT), `losses.json` (every logged step, no times), `summary.json`, `timing.json`, `loss.png`, and
+`tensorboard/` where the recipe asks for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import contextlib
 import json
 import math
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ import transformers
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import TrainerState
+from transformers.integrations import TensorBoardCallback
 
 from finetune.base import load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
+from finetune.dropped import require_rows
 from finetune.errors import FinetuneError
-from finetune.messages import OUT_OF_RANGE, RECIPE_INVALID
+from finetune.messages import DIVERGED, GGUF_CANNOT_CARRY, OUT_OF_RANGE, RECIPE_INVALID
 from finetune.recipe import Recipe
 from finetune.stage import Run, write_json
 from finetune.train import attention, lora
@@ -63,7 +66,6 @@ def run(run: Run, folder: Path) -> None:
     write_json(folder / "summary.json", _summary(run, trainer))
     write_json(folder / "timing.json", _timing(trainer, measure))
     draw_curves(history, folder / "loss.png")
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def join(run: Run) -> None:
@@ -94,14 +96,27 @@ def _train(trainer: CompletionTrainer, checkpoints: Path, patience: int) -> None
     state = TrainerState.load_from_json(str(last / "trainer_state.json")) if last else None
     if state is None or not is_over(state, patience):
         trainer.train(resume_from_checkpoint=str(last) if last else None)
+        require_finite(trainer.state)
         return
+    require_finite(state)
     trainer.state = state
     best = checkpoints / Path(state.best_model_checkpoint).name
     set_peft_model_state_dict(trainer.model, load_file(best / "adapter_model.safetensors"))
 
 
+def require_finite(state: TrainerState) -> None:
+    """Refuse an adapter of which no evaluation gave a number.
+
+    Raises:
+        FinetuneError: `diverged`.
+    """
+    if not math.isfinite(math.inf if state.best_metric is None else state.best_metric):
+        raise FinetuneError("diverged", DIVERGED)
+
+
 def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
     """The trainer of a recipe: base, fresh adapter, data, callbacks."""
+    require_rows(run)
     recipe = run.recipe
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
@@ -119,6 +134,7 @@ def make_trainer(run: Run, folder: Path, measure: Measure) -> CompletionTrainer:
             DrawCurves(folder / "loss.png"),
             GiveBack(),
             measure,
+            *([tensorboard(folder)] if recipe.train.tensorboard else []),
         ],
         kl_to_base=recipe.train.kl_to_base,
     )
@@ -137,15 +153,18 @@ def lora_config(recipe: Recipe, model: Any) -> LoraConfig:
     """The adapter of a recipe for a model: on all linear layers unless it names others.
 
     Raises:
-        FinetuneError: `recipe-invalid` where `lora.layers` names one that the model lacks.
+        FinetuneError: `recipe-invalid` where `lora.layers` or `lora.target_modules` names what the model lacks, or what
+            no GGUF adapter can carry.
     """
     wanted = recipe.lora
     targets = wanted.target_modules if isinstance(wanted.target_modules, str) else list(wanted.target_modules)
+    mistake = _target_mistake(targets, model)
+    n_layers = model.config.num_hidden_layers
+    if wanted.layers and max(wanted.layers) >= n_layers:
+        mistake = OUT_OF_RANGE(where="lora.layers", value=max(wanted.layers), wanted=f"0 … {n_layers - 1}")
+    if mistake:
+        raise FinetuneError("recipe-invalid", RECIPE_INVALID, name=recipe.name, mistakes=f"  - {mistake}")
     if wanted.layers:
-        n_layers = model.config.num_hidden_layers
-        if max(wanted.layers) >= n_layers:
-            mistake = OUT_OF_RANGE(where="lora.layers", value=max(wanted.layers), wanted=f"0 … {n_layers - 1}")
-            raise FinetuneError("recipe-invalid", RECIPE_INVALID, name=recipe.name, mistakes=f"  - {mistake}")
         targets = _linear_names(model) if targets == "all-linear" else targets  # PEFT takes layers with names alone
     return LoraConfig(
         r=wanted.r,
@@ -155,6 +174,31 @@ def lora_config(recipe: Recipe, model: Any) -> LoraConfig:
         layers_to_transform=list(wanted.layers) if wanted.layers else None,
         task_type="CAUSAL_LM",
     )
+
+
+def _target_mistake(targets: str | list[str], model: Any) -> str:
+    """What is wrong with `lora.target_modules` for this model; empty where nothing is.
+
+    PEFT says nothing of a name that no layer has as long as another name is right.
+    """
+    if targets == "all-linear":
+        return ""
+    names = [name for name, part in model.named_modules() if getattr(getattr(part, "weight", None), "ndim", 0) == 2]
+    head = next((name for name, part in model.named_modules() if part is model.get_output_embeddings()), "")
+    where = "lora.target_modules"
+    if isinstance(targets, str):
+        try:
+            found = [name for name in names if re.fullmatch(targets, name)]
+        except re.error:
+            found = []
+        if head in found:
+            return GGUF_CANNOT_CARRY(where=where, what=head, way_out=f"{where}: all-linear")
+        missing = [] if found else [targets]
+    else:
+        missing = [one for one in targets if not any(f".{name}".endswith(f".{one}") for name in names)]
+    if targets and not missing:
+        return ""
+    return OUT_OF_RANGE(where=where, value=", ".join(missing), wanted=" | ".join(_linear_names(model)))
 
 
 def _linear_names(model: Any) -> list[str]:
@@ -205,11 +249,18 @@ def training_arguments(recipe: Recipe, folder: Path) -> SFTConfig:
         restore_callback_states_from_checkpoint=False,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to=["tensorboard"] if train.tensorboard else [],
+        report_to=[],
         dataloader_pin_memory=False,
         seed=recipe.seed,
         data_seed=recipe.seed,
     )
+
+
+def tensorboard(folder: Path) -> TensorBoardCallback:
+    """TensorBoard's log in `tensorboard/`: where Trainer would put it, among the checkpoints, it goes with them."""
+    callback = TensorBoardCallback()
+    callback.logging_dir = str(folder / "tensorboard")
+    return callback
 
 
 def name_base(config: Path, base: str) -> None:

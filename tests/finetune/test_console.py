@@ -89,3 +89,34 @@ def test_a_reader_that_has_left_is_no_traceback() -> None:
     done = finetune("-m", "finetune", "--help", out=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_what_bitsandbytes_lacks_is_not_said() -> None:
+    done = finetune("-c", "from finetune import cli; cli._settle_environment(); import bitsandbytes")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_adapter_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
+    done = finetune("-m", "finetune", "export", "--adapter", str(tmp_path / "нет"), "--base", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"В {tmp_path / 'нет'} нет адаптера PEFT")
+    assert not list(tmp_path.iterdir())
+
+
+NO_ROOM = """
+import resource, sys
+from finetune import cli
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+sys.exit(cli.main(["--recipe", "smoke-qwen2", "--runs", sys.argv[1], "base"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on a file's size to be had")
+def test_a_disk_without_room_keeps_the_recipe_of_a_run(tmp_path: Path) -> None:
+    kept = tmp_path / "smoke-qwen2" / "recipe.yaml"
+    kept.parent.mkdir()
+    kept.write_text("name: smoke-qwen2\n", encoding="utf-8")
+    done = finetune("-c", NO_ROOM, str(tmp_path))
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert kept.read_text(encoding="utf-8") == "name: smoke-qwen2\n"

@@ -16,7 +16,7 @@ from finetune.base import load_model, open_base
 from finetune.data.build import read_split
 from finetune.evaluate.harness import METRICS, PAPER, SHOTS, GgufLM, run_tasks
 from finetune.evaluate.intervals import paired_bootstrap, pass_at_k
-from finetune.evaluate.perplexity import TokenSet, is_python, measure
+from finetune.evaluate.perplexity import TokenSet, general_set, is_python, measure
 from finetune.evaluate.stage import files_of, run_recipe_tasks
 from finetune.export.stage import adapter_name, f16_name
 from finetune.llama import opened
@@ -69,6 +69,15 @@ def test_perplexity_is_torchs(smoke: Workshop) -> None:
         found = measure(gguf, TokenSet("t", tuple((tuple(ids), 1) for ids in rows), 100))
     assert found.tokens == count
     assert found.perplexity == pytest.approx(math.exp(total / count), rel=2e-3)
+
+
+def test_a_limit_of_0_takes_all_of_a_text(smoke: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KODOPIS_EVAL_DATA", str(smoke.evaluation))
+    run = open_run(load("smoke-qwen2")[0], smoke.runs)
+    with opened(run.folder("export") / f16_name(run)) as gguf:
+        whole, some = ([ids for ids, _ in next(general_set("wikitext", gguf, n)).rows] for n in (0, 100))
+        assert gguf.text_of([token for ids in whole for token in ids]).count("bridge") == 40
+        assert sum(map(len, some)) == 100
 
 
 def test_the_harness_backend_scores_and_writes(smoke: Workshop) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from finetune.errors import FinetuneError
-from finetune.plan import Shape
-from finetune.recipe import LoraSection
+from finetune.plan import Shape, shape_of
+from finetune.recipe import LoraSection, TrainSection
 from finetune.recipe_file import RECIPES, from_tree, known_recipes, load, to_yaml
 from models.messages import set_language
 
@@ -160,13 +160,35 @@ def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
     assert load(str(path)) == [recipe]
 
 
-@pytest.mark.parametrize(("text", "code"), [("- a list", "recipe-unreadable"), ("a: [", "recipe-unreadable")])
+def test_a_section_left_empty_can_be_filled(tmp_path: Path) -> None:
+    path = tmp_path / "пустой.yaml"
+    path.write_text("extends: smoke-qwen2\ntrain:\n", encoding="utf-8")
+    (recipe,) = load(str(path), ["train.epochs=3"])
+    assert recipe.train == TrainSection(epochs=3.0)
+
+
+def test_a_date_that_is_none_is_a_bad_override() -> None:
+    with pytest.raises(FinetuneError) as caught:
+        load("smoke-qwen2", ["model.title=2024-13-01"])
+    assert caught.value.code == "bad-override"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("- a list", "recipe-unreadable"), ("a: [", "recipe-unreadable"), ("a: 2024-13-01", "recipe-unreadable")],
+)
 def test_files_that_are_no_recipe(tmp_path: Path, text: str, code: str) -> None:
     path = tmp_path / "рецепт.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FinetuneError) as caught:
         load(str(path))
     assert caught.value.code == code
+
+
+def test_several_recipes_are_found_beside_the_file_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "все.yaml").write_text("all_of: [мой.yaml, smoke-mistral]\n", encoding="utf-8")
+    (tmp_path / "мой.yaml").write_text("extends: smoke-qwen2\n", encoding="utf-8")
+    assert [recipe.name for recipe in load(str(tmp_path / "все.yaml"))] == ["мой", "smoke-mistral"]
 
 
 @pytest.mark.parametrize("text", ["all_of: []", "all_of: [мой.yaml]"])
@@ -188,6 +210,21 @@ def test_several_recipes_that_are_none_or_hold_themselves_are_refused(
         ({"model": {**MODEL, "base": "tiny:none"}}, "model.base"),
         ({"model": {**MODEL, "base": ""}}, "model.base"),
         ({"data": {"sources": [{"path": "corpus", "limit": 0}]}}, "data.sources.limit"),
+        ({"seed": -1}, "seed"),
+        ({"lora": {"r": -1}}, "lora.r"),
+        ({"train": {"max_steps": -1}}, "train.max_steps"),
+        ({"train": {"warmup_steps": -1}}, "train.warmup_steps"),
+        ({"train": {"weight_decay": -0.1}}, "train.weight_decay"),
+        ({"train": {"max_grad_norm": -1}}, "train.max_grad_norm"),
+        ({"train": {"patience": 0}}, "train.patience"),
+        ({"train": {"threads": -1}}, "train.threads"),
+        ({"export": {"quantise": []}}, "export.quantise"),
+        ({"export": {"imatrix_tokens": 0}}, "export.imatrix_tokens"),
+        ({"verify": {"logit_prompts": 0}}, "verify.logit_prompts"),
+        ({"verify": {"perplexity_tokens": 0}}, "verify.perplexity_tokens"),
+        ({"evaluate": {"samples": 0}}, "evaluate.samples"),
+        ({"evaluate": {"problems": -1}}, "evaluate.problems"),
+        ({"evaluate": {"answer_tokens": 4096}}, "evaluate.answer_tokens"),
     ],
 )
 def test_values_that_no_run_could_start_with(changes: dict[str, Any], where: str) -> None:
@@ -207,3 +244,10 @@ def test_a_plan_counts_the_weights_of_the_layers_that_are_named() -> None:
     assert shape.lora(load("qwen2.5-coder-0.5b-cpu")[0].lora) == 4_374_528  # as training says
     assert shape.lora(load(str(RECIPES / "ablation" / "arm-fim.yaml"))[0].lora) == 8_798_208
     assert shape.lora(LoraSection(layers=(0, 1))) == 8_798_208 // 12
+
+
+@pytest.mark.parametrize("text", ['{"model_type": "gpt2", "n_embd": 8}', "{", None], ids=str)
+def test_a_base_of_an_unknown_form_has_no_sizes(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    assert shape_of(str(tmp_path)) is None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from safetensors import SafetensorError
 
 from finetune.errors import FinetuneError
-from finetune.pipeline import open_run, perform
+from finetune.pipeline import open_run, perform, stage_named
+from finetune.plan import plan
 from finetune.recipe_file import load
 from finetune.stage import Run, Stage, execute, is_current, read_manifest
 
@@ -81,6 +86,9 @@ def test_killed_between_the_last_write_and_the_rename(run: Run, stage_of: Callab
     ("error", "code"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk-full"),
+        (OSError("3000000 requested and 0 written"), "disk-full"),  # numpy's tofile
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598"), "disk-full"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
         (MemoryError(), "out-of-memory"),
         (ModuleNotFoundError("No module named 'trl'", name="trl"), "extra-missing"),
@@ -120,3 +128,63 @@ def test_an_unknown_stage_lists_the_known_ones(run: Run) -> None:
     with pytest.raises(FinetuneError) as caught:
         perform(run, ["bake"])
     assert "merge" in str(caught.value)
+
+
+def test_what_fails_after_the_last_write_goes_on_from_its_checkpoints(run: Run, stage_of: Callable[..., Stage]) -> None:
+    """Until its manifest is there, a stage is not whole: its checkpoints are all that a restart has."""
+    found: list[bool] = []
+
+    def work(run: Run, folder: Path) -> None:
+        found.append((folder / "checkpoints").exists())
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{}" if found[-1] else "{", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="line 1 column 2"):  # when its outputs are hashed
+        execute(run, stage_of(work, resumable=True))
+    execute(run, stage_of(work, resumable=True))
+    assert found == [False, True]
+    assert sorted(path.name for path in run.folder("work").iterdir()) == ["config.json", "manifest.json"]
+
+
+@pytest.fixture
+def finish(run: Run, stage_of: Callable[..., Stage]) -> Callable[..., None]:
+    """Makes stages of the pipeline current, whatever is in them."""
+
+    def make(*names: str, function: Callable[[Run, Path], None] = write) -> None:
+        for name in names:
+            execute(run, replace(stage_named(name), function=stage_of(function).function))
+
+    return make
+
+
+def test_a_process_after_the_first_does_not_wait_where_nothing_is_trained(
+    run: Run, finish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish("base", "data", "train")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert perform(run, []) == []
+
+
+def test_a_launched_training_keeps_others_out(
+    run: Run, finish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish("base", "data")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with FileLock(run.root / ".lock", timeout=0), pytest.raises(FinetuneError) as caught:
+        perform(run, ["train"])
+    assert caught.value.code == "run-busy"
+
+
+def test_a_plan_counts_only_data_of_this_recipe(run: Run, finish: Callable[..., None]) -> None:
+    def build(run: Run, folder: Path) -> None:
+        tokens = {"train": 3210}
+        tree = {"rows": {"train": 7}, "prompt_tokens": tokens, "completion_tokens": tokens}
+        (folder / "summary.json").write_text(json.dumps(tree), encoding="utf-8")
+
+    finish("base")
+    finish("data", function=build)
+    assert "7 rows, 6,420 tokens, 3,210 with loss (counted)" in plan(run)
+    changed = open_run(load("smoke-qwen2", ["data.validation_rows=4"])[0], run.root.parent)
+    assert "estimated" in plan(changed)

@@ -243,6 +243,19 @@ TAB_CASES = {
         "vim.keymap.set('i', '<Tab>', 'буфер', { buffer = true }) end })",
         "буфер",
     ),
+    # as plugins for snippets tell their users to: the key itself where there is nothing to expand
+    "the key itself again": (
+        "_G.rounds = 0 vim.keymap.set('i', '<Tab>', function() _G.rounds = _G.rounds + 1 "
+        "return _G.rounds < 9 and '<Tab>' or 'по кругу' end, { expr = true, remap = true })",
+        "\t",
+    ),
+    "expression with a less-than sign": ("vim.cmd([[inoremap <expr> <Tab> col('.') < 9 ? 'да' : 'нет']])", "да"),
+    "expression with a special key": ('vim.cmd([[inoremap <expr> <Tab> "\\<End>р"]])', "р"),
+    "expression with a key's name": ("vim.cmd([[inoremap <expr> <Tab> '<End>р']])", "р"),
+    "bytes as they are": (
+        "vim.keymap.set('i', '<Tab>', function() return 'через' end, { expr = true, replace_keycodes = false })",
+        "через",
+    ),
 }
 
 
@@ -254,7 +267,8 @@ def test_tab_without_ghost_text_does_what_it_did(start: StartEditor, script: Pat
     editor.open("таб.py")
     editor.command("setlocal noexpandtab")
     editor.keys("ia<Tab>b")
-    editor.wait(lambda: editor.lines[0].endswith("b"), "typed text")
+    editor.wait(lambda: editor.nvim.api.get_mode()["blocking"] or editor.lines[0].endswith("b"), "typed text")
+    assert not editor.nvim.api.get_mode()["blocking"]  # by an error's message
     assert editor.lines == [f"a{inserted}b"]
 
 

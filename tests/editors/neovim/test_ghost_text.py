@@ -318,6 +318,41 @@ def test_keys_in_quick_succession_take_nothing_that_does_not_fit(editor: Editor)
     editor.wait(lambda: editor.lines[1].split() == ["def", "ad", "d"], "a tab")
 
 
+@pytest.mark.parametrize("key", ["<Tab>", "<M-Right>"])
+def test_taken_while_a_menu_is_open_typing_deletes_nothing(editor: Editor, key: str) -> None:
+    editor.open("меню.py")
+    editor.command("set completeopt=menuone,noselect")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("de")
+    editor.wait_for_ghost(ADD.removeprefix("de"))
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.lua("vim.fn.complete(1, { 'default', 'delta' })")
+    editor.wait(lambda: editor.nvim.funcs.pumvisible() == 1, "menu")
+    editor.keys(f"{key}z")
+    editor.wait(lambda: editor.lines[-1].endswith("z"), "typed text")
+    taken = ADD if key == "<Tab>" else "def add(a, b):"
+    assert editor.lines == [COMMENT, *f"{taken}z".split("\n")]
+
+
+@pytest.mark.parametrize("function", ["accept", "accept_line"])
+def test_taken_by_a_mapping_with_an_expression(editor: Editor, function: str) -> None:
+    """As other plugins map their keys: the text must not be changed at once."""
+    editor.open("выражение.py")
+    editor.lua(
+        f"vim.keymap.set('i', '<C-g>', function() return require('kodopis').{function}() and '' or 'нечего' end, "
+        "{ buffer = true, expr = true })"
+    )
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<C-g>")
+    taken = ADD if function == "accept" else "def add(a, b):"
+    editor.wait(lambda: editor.nvim.api.get_mode()["blocking"] or editor.lines[1:] != [""], "code in the buffer")
+    assert not editor.nvim.api.get_mode()["blocking"]  # by an error's message
+    assert editor.lines == [COMMENT, *taken.split("\n")]
+
+
 def test_what_is_taken_is_not_folded_away(editor: Editor) -> None:
     editor.open("складки.py")
     editor.command("setlocal foldmethod=indent foldlevel=0")

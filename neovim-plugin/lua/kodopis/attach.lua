@@ -71,6 +71,19 @@ local function watch(session)
   })
 end
 
+--- See to what Neovim draws by itself; called after it was switched on, so that it has drawn already.
+---@param session kodopis.Session
+local function watch_drawing(session)
+  vim.api.nvim_create_autocmd({ 'InsertEnter', 'CursorMovedI', 'TextChangedP' }, {
+    group = vim.api.nvim_create_augroup('kodopis.session.' .. session.bufnr, { clear = false }),
+    buffer = session.bufnr,
+    desc = 'Kodopis: show other virtual text beside the ghost text',
+    callback = function()
+      display.make_room(session.bufnr)
+    end,
+  })
+end
+
 local has_warned = false
 
 --- Say once which options do not fit.
@@ -103,6 +116,7 @@ function M.attached(client_id, bufnr)
   if client.server_capabilities.inlineCompletionProvider then
     if display.is_native() then
       vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
+      watch_drawing(session)
     else
       require('kodopis.ghost').enable(true, { bufnr = bufnr, client = client })
     end

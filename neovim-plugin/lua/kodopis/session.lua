@@ -208,6 +208,7 @@ function Session:show()
   elseif #items > 1 then
     display.module().select({ bufnr = self.bufnr, count = position - 1 })
   end
+  display.make_room(self.bufnr)
 end
 
 --- The text or the cursor has changed: keep what still fits, drop what does not.

@@ -353,6 +353,34 @@ def test_taken_by_a_mapping_with_an_expression(editor: Editor, function: str) ->
     assert editor.lines == [COMMENT, *taken.split("\n")]
 
 
+def test_a_diagnostic_of_the_line_is_shown_beside_it(editor: Editor) -> None:
+    editor.open("рядом.py")
+    editor.lua("vim.diagnostic.config({ virtual_text = true, update_in_insert = true })")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.lua(
+        "vim.diagnostic.set(vim.api.nvim_create_namespace('test'), 0, "
+        "{ { lnum = 1, col = 0, message = 'пусто', severity = 1 } })"
+    )
+
+    def line() -> str:
+        editor.command("redraw")
+        return str(
+            editor.lua(
+                "local cells = {} for column = 1, 60 do cells[column] = vim.fn.screenstring(2, column) end "
+                "return table.concat(cells)"
+            )
+        )
+
+    editor.wait(lambda: "пусто" in line(), "diagnostic")
+    assert "def add(a, b):" in line()
+    editor.keys("def ")
+    editor.wait_for_ghost(ADD.removeprefix("def "))
+    assert "def add(a, b):" in line()
+    assert "пусто" in line()
+
+
 def test_what_is_taken_is_not_folded_away(editor: Editor) -> None:
     editor.open("складки.py")
     editor.command("setlocal foldmethod=indent foldlevel=0")

@@ -59,6 +59,14 @@ local function watch(session)
       end
     end,
   })
+  vim.api.nvim_create_autocmd('BufLeave', {
+    group = group,
+    buffer = session.bufnr,
+    desc = 'Kodopis: stop when the buffer is left in insert mode, as the mouse does',
+    callback = function()
+      session:drop()
+    end,
+  })
   vim.api.nvim_create_autocmd('ModeChanged', {
     group = group,
     pattern = '[^i]*:i*',

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .editor import Editor, StartEditor
+from .editor import NAMESPACES, Editor, StartEditor
 
 pytestmark = pytest.mark.editor
 
@@ -204,6 +204,20 @@ def test_switched_off_in_neovim_itself(start: StartEditor, off: list[str]) -> No
         editor.keys("<BS>")
         editor.wait_for_ghost(ADD)
     assert not editor.nvim.vvars["errmsg"]
+
+
+def test_leaving_the_buffer_in_insert_mode_stops_it(editor: Editor) -> None:
+    """As the mouse does, with a click into another window."""
+    editor.open("мышь.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: editor.ghost, "first words")
+    left = editor.nvim.current.buffer.number
+    editor.lua("vim.cmd('split другое.txt')")
+    assert editor.mode == "i"
+    namespaces = [editor.nvim.api.create_namespace(name) for name in NAMESPACES]
+    assert [editor.nvim.api.buf_get_extmarks(left, namespace, 0, -1, {}) for namespace in namespaces] == [[], []]
+    assert editor.lua("return #require('kodopis.session').of(...).suggestions", left) == 0
+    editor.wait(lambda: not editor.requests, "no question on its way")
 
 
 def test_other_buffers_modes_are_not_ours(start: StartEditor) -> None:

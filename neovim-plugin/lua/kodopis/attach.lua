@@ -131,6 +131,10 @@ function M.attached(client_id, bufnr)
   end
   keys.map(bufnr)
   warn_of_options()
+  if vim.api.nvim_get_current_buf() == bufnr and vim.api.nvim_get_mode().mode:match('^i') then
+    -- the user was quicker than the server: who draws asks after a keystroke, and the comment is written already
+    vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+  end
 end
 
 ---@param client_id integer

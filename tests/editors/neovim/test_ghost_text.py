@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .editor import NAMESPACES, Editor, StartEditor
+from .editor import NAMESPACES, Editor, Settings, StartEditor
 
 pytestmark = pytest.mark.editor
 
@@ -218,6 +218,17 @@ def test_leaving_the_buffer_in_insert_mode_stops_it(editor: Editor) -> None:
     assert [editor.nvim.api.buf_get_extmarks(left, namespace, 0, -1, {}) for namespace in namespaces] == [[], []]
     assert editor.lua("return #require('kodopis.session').of(...).suggestions", left) == 0
     editor.wait(lambda: not editor.requests, "no question on its way")
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["native", "fallback"])
+def test_a_comment_that_was_there_before_the_server(start: StartEditor, script: Path, *, hidden: bool) -> None:
+    settings = Settings(server={"model": f"scripted:{script}"}, hidden=hidden, enable="")
+    editor = start(settings)
+    editor.command("edit раньше.py")
+    ask(editor)
+    editor.wait(lambda: editor.lines == [COMMENT, ""], "typed text")
+    editor.lua("vim.lsp.enable('kodopis')")
+    editor.wait_for_ghost(ADD)
 
 
 def test_other_buffers_modes_are_not_ours(start: StartEditor) -> None:

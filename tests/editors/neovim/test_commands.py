@@ -80,6 +80,18 @@ def test_an_explanation_says_that_the_server_has_ended(neovim_editor: Editor) ->
     editor.wait(lambda: any(text.startswith("Объяснения не будет") for text in window_texts(editor)), "message")
 
 
+def test_the_explanations_window_is_an_ordinary_one_for_other_files(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.command("set number nolinebreak")
+    editor.open("окно.py", ADD)
+    editor.command("%Kodopis explain")
+    editor.wait(lambda: len(editor.nvim.windows) == 2, "second window")
+    editor.command("wincmd l")
+    assert editor.lua("return { vim.wo.number, vim.wo.linebreak }") == [False, True]
+    editor.command("edit другое.txt")
+    assert editor.lua("return { vim.wo.number, vim.wo.linebreak }") == [True, False]
+
+
 def test_completion_of_the_command_line(neovim_editor: Editor) -> None:
     editor = neovim_editor
     editor.open("дополни.py")

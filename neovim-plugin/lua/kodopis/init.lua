@@ -77,10 +77,11 @@ function M.ask()
   return true
 end
 
---- The server's state in a few words, for a status line; '' where there is none.
+--- The server's state in a few words, for a status line; '' where there is none. A percent sign stands there twice: one
+--- alone would begin an item.
 ---@return string
 function M.statusline()
-  return require('kodopis.status').text()
+  return (require('kodopis.status').text():gsub('%%', '%%%%'))
 end
 
 return M

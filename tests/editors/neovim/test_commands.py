@@ -188,6 +188,20 @@ def test_the_status_line_shows_how_far_the_model_is_loaded(neovim_editor: Editor
     assert "%" not in editor.lua("return require('kodopis').statusline()")
 
 
+def test_the_status_line_of_the_help_shows_a_percent_sign(start: StartEditor) -> None:
+    editor = start(Settings())
+    documentation = Path(editor.lua("return vim.api.nvim_get_runtime_file('doc/kodopis.txt', false)[1]"))
+    lines = documentation.read_text(encoding="utf-8").splitlines()
+    found = {line.strip() for line in lines if "vim.o.statusline" in line}
+    assert len(found) == 1
+    editor.lua(found.pop())
+    editor.lua(
+        "require('kodopis.status').update({ state = 'loading', model = 'мой.gguf', remote = false, percent = 45 }, 1)"
+    )
+    shown = editor.lua("return vim.api.nvim_eval_statusline(vim.o.statusline, {}).str")
+    assert shown.endswith("Кодопись: загружает модель 45 % · мой.gguf")
+
+
 def test_write_puts_code_into_the_file(neovim_editor: Editor) -> None:
     editor = neovim_editor
     editor.open("запиши.py", "# сложи два числа\n")

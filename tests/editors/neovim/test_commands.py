@@ -202,6 +202,13 @@ def test_the_status_line_of_the_help_shows_a_percent_sign(start: StartEditor) ->
     assert shown.endswith("Кодопись: загружает модель 45 % · мой.gguf")
 
 
+def test_setup_in_an_old_neovim_fails_in_no_other_way(start: StartEditor) -> None:
+    """0.10 has no `vim.lsp.enable`; that it is too old is said when the plugin is loaded."""
+    editor = start(Settings(enable="vim.lsp.enable = nil"))
+    editor.lua("require('kodopis').setup({})")
+    assert editor.lua("return vim.g.kodopis") is not None
+
+
 def test_write_puts_code_into_the_file(neovim_editor: Editor) -> None:
     editor = neovim_editor
     editor.open("запиши.py", "# сложи два числа\n")

@@ -59,6 +59,14 @@ local function watch(session)
       end
     end,
   })
+  vim.api.nvim_create_autocmd('BufLeave', {
+    group = group,
+    buffer = session.bufnr,
+    desc = 'Kodopis: stop when the buffer is left in insert mode, as the mouse does',
+    callback = function()
+      session:drop()
+    end,
+  })
   vim.api.nvim_create_autocmd('ModeChanged', {
     group = group,
     pattern = '[^i]*:i*',
@@ -67,6 +75,19 @@ local function watch(session)
       if vim.api.nvim_get_current_buf() == session.bufnr then
         session:show()
       end
+    end,
+  })
+end
+
+--- See to what Neovim draws by itself; called after it was switched on, so that it has drawn already.
+---@param session kodopis.Session
+local function watch_drawing(session)
+  vim.api.nvim_create_autocmd({ 'InsertEnter', 'CursorMovedI', 'TextChangedP' }, {
+    group = vim.api.nvim_create_augroup('kodopis.session.' .. session.bufnr, { clear = false }),
+    buffer = session.bufnr,
+    desc = 'Kodopis: show other virtual text beside the ghost text',
+    callback = function()
+      display.make_room(session.bufnr)
     end,
   })
 end
@@ -103,12 +124,17 @@ function M.attached(client_id, bufnr)
   if client.server_capabilities.inlineCompletionProvider then
     if display.is_native() then
       vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
+      watch_drawing(session)
     else
       require('kodopis.ghost').enable(true, { bufnr = bufnr, client = client })
     end
   end
   keys.map(bufnr)
   warn_of_options()
+  if vim.api.nvim_get_current_buf() == bufnr and vim.api.nvim_get_mode().mode:match('^i') then
+    -- the user was quicker than the server: who draws asks after a keystroke, and the comment is written already
+    vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+  end
 end
 
 ---@param client_id integer

@@ -20,11 +20,36 @@ function M.is_enabled(bufnr)
   return not M.is_native() or vim.lsp.inline_completion.is_enabled({ bufnr = bufnr })
 end
 
+local NAMESPACE = 'nvim.lsp.inline_completion'
+
+--- Let what Neovim has drawn at a line's end push aside what else is shown there. Neovim draws it over that, and a
+--- diagnostic's text comes out mixed with it.
+---@param bufnr integer
+function M.make_room(bufnr)
+  if not M.is_native() or not vim.api.nvim_buf_is_valid(bufnr) then
+    return
+  end
+  local namespace = vim.api.nvim_create_namespace(NAMESPACE)
+  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(bufnr, namespace, 0, -1, { details = true })) do
+    local id, row, col, details = unpack(mark)
+    local line = vim.api.nvim_buf_get_lines(bufnr, row, row + 1, false)[1] or ''
+    if details.virt_text_pos == 'overlay' and col == #line then
+      vim.api.nvim_buf_set_extmark(bufnr, namespace, row, col, {
+        id = id,
+        virt_text = details.virt_text,
+        virt_text_pos = 'inline',
+        virt_lines = details.virt_lines,
+        hl_mode = details.hl_mode,
+      })
+    end
+  end
+end
+
 --- Wipe what Neovim has drawn: outside insert mode it takes no items any more, not even none.
 ---@param bufnr integer
 function M.clear(bufnr)
   if M.is_native() and vim.api.nvim_buf_is_valid(bufnr) then
-    local namespace = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
+    local namespace = vim.api.nvim_create_namespace(NAMESPACE)
     vim.api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
   end
 end

@@ -16,10 +16,11 @@ local function open()
   vim.bo[bufnr].filetype = 'markdown'
   vim.api.nvim_buf_set_name(bufnr, ('kodopis://%s %d'):format(messages.text('explain_title'), n_asked))
   local window = vim.api.nvim_open_win(bufnr, false, { split = 'right' })
-  vim.wo[window].wrap = true
-  vim.wo[window].linebreak = true
-  vim.wo[window].number = false
-  vim.wo[window].relativenumber = false
+  -- 0: for this buffer alone, not for whatever else will be opened in the window
+  vim.wo[window][0].wrap = true
+  vim.wo[window][0].linebreak = true
+  vim.wo[window][0].number = false
+  vim.wo[window][0].relativenumber = false
   vim.keymap.set('n', 'q', '<Cmd>bwipeout<CR>', { buffer = bufnr, desc = 'Kodopis: close' })
   return bufnr
 end

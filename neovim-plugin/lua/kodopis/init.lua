@@ -20,7 +20,9 @@ function M.setup(options)
   if options ~= nil then
     vim.g.kodopis = options -- of whatever type: `options.lua` says what does not fit
   end
-  vim.lsp.enable('kodopis')
+  if vim.lsp.enable then -- an older Neovim was told about by `plugin/kodopis.lua`
+    vim.lsp.enable('kodopis')
+  end
 end
 
 --- Take the ghost text, ours or another server's. False where there is none.
@@ -77,10 +79,11 @@ function M.ask()
   return true
 end
 
---- The server's state in a few words, for a status line; '' where there is none.
+--- The server's state in a few words, for a status line; '' where there is none. A percent sign stands there twice: one
+--- alone would begin an item.
 ---@return string
 function M.statusline()
-  return require('kodopis.status').text()
+  return (require('kodopis.status').text():gsub('%%', '%%%%'))
 end
 
 return M

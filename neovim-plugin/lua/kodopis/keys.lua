@@ -19,10 +19,35 @@ local function find(keymaps, key)
   end
 end
 
----@param keys string
+---@class kodopis.Typed
+---@field keys string
+---@field is_escaped boolean whether the bytes that Neovim takes for the beginning of a special key are escaped
+
+--- What a mapping stands for now; nil where it has done its work already.
+---@param keymap vim.api.keyset.get_keymap
+---@return kodopis.Typed?
+local function typed_by(keymap)
+  if keymap.callback then
+    local result = keymap.callback() ---@type any
+    if keymap.expr ~= 1 or type(result) ~= 'string' then
+      return nil
+    end
+    local is_escaped = keymap.replace_keycodes == 1
+    return { keys = is_escaped and vim.keycode(result) or result, is_escaped = is_escaped }
+  end
+  local rhs = keymap.rhs:gsub('<SID>', '<SNR>' .. keymap.sid .. '_')
+  if keymap.expr ~= 1 then
+    return { keys = vim.keycode(rhs), is_escaped = true }
+  end
+  local result = vim.api.nvim_eval((rhs:gsub('<lt>', '<'))) ---@type any
+  -- "\<Left>" has become a key, '<Left>' has not: Vim would have made it one when the mapping was defined
+  return { keys = tostring(result):gsub('<[!-;=?-~]+>', vim.keycode), is_escaped = false }
+end
+
+---@param typed kodopis.Typed
 ---@param remap boolean
-local function feed(keys, remap)
-  vim.api.nvim_feedkeys(keys, remap and 'im' or 'in', false)
+local function feed(typed, remap)
+  vim.api.nvim_feedkeys(typed.keys, remap and 'im' or 'in', not typed.is_escaped)
 end
 
 --- Do what the key would do without us: the buffer's earlier mapping, else the global one, else the key itself.
@@ -30,20 +55,18 @@ end
 ---@param key string
 local function fall_through(bufnr, key)
   local keymap = (before[bufnr] or {})[key] or find(vim.api.nvim_get_keymap('i'), key)
+  local itself = { keys = vim.keycode(key), is_escaped = true } ---@type kodopis.Typed
   if not keymap then
-    return feed(vim.keycode(key), false)
+    return feed(itself, false)
   end
-  local result ---@type any
-  if keymap.callback then
-    result = keymap.callback()
-  elseif keymap.expr == 1 then
-    result = vim.api.nvim_eval((keymap.rhs:gsub('<SID>', '<SNR>' .. keymap.sid .. '_')))
-  else
-    return feed(vim.keycode((keymap.rhs:gsub('<SID>', '<SNR>' .. keymap.sid .. '_'))), keymap.noremap == 0)
-  end
-  if keymap.expr == 1 and type(result) == 'string' then
-    local is_raw = keymap.callback ~= nil and keymap.replace_keycodes ~= 1
-    feed(is_raw and result or vim.keycode(result), keymap.noremap == 0)
+  local typed = typed_by(keymap)
+  if typed and keymap.noremap == 0 and vim.startswith(typed.keys, itself.keys) then
+    -- as Vim has it: the key that was mapped is not mapped again, or it would come here for ever
+    typed.keys = typed.keys:sub(#itself.keys + 1)
+    feed(typed, true)
+    feed(itself, false) -- comes before the rest: what is fed last is read first
+  elseif typed then
+    feed(typed, keymap.noremap == 0)
   end
 end
 

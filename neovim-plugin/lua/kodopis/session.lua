@@ -208,6 +208,7 @@ function Session:show()
   elseif #items > 1 then
     display.module().select({ bufnr = self.bufnr, count = position - 1 })
   end
+  display.make_room(self.bufnr)
 end
 
 --- The text or the cursor has changed: keep what still fits, drop what does not.
@@ -245,9 +246,33 @@ end
 ---@param whole boolean
 ---@return boolean
 function Session:accept(whole)
-  local rest, cursor, closed = self:shown()
+  local rest = self:shown()
   if not rest or rest == '' or not vim.bo[self.bufnr].modifiable then
     return false
+  end
+  local ok, problem = pcall(self.insert, self, whole)
+  if not ok and tostring(problem):find('E565:', 1, true) then
+    -- a mapping with `expr` asks, as other plugins have them, and must not change the text itself
+    vim.schedule(function()
+      self:accept(whole)
+    end)
+  elseif not ok then
+    error(problem, 0)
+  end
+  return true
+end
+
+--- Insert what is shown, see `Session:accept`.
+---@private
+---@param whole boolean
+function Session:insert(whole)
+  if vim.fn.pumvisible() == 1 then
+    -- an open menu takes what is inserted for a part of the word that it completes: the next key would delete it
+    vim.fn.complete(vim.fn.col('.'), {})
+  end
+  local rest, cursor, closed = self:shown()
+  if not rest or not cursor then
+    return
   end
   local suggestion = self.suggestions[self.index]
   -- an undo step of its own: taking the answer back must not take the comment too
@@ -263,7 +288,6 @@ function Session:accept(whole)
     vim.cmd.foldopen({ bang = true }) -- as it is where the same lines are typed
   end
   self:moved()
-  return true
 end
 
 return Session

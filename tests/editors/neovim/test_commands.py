@@ -80,6 +80,18 @@ def test_an_explanation_says_that_the_server_has_ended(neovim_editor: Editor) ->
     editor.wait(lambda: any(text.startswith("Объяснения не будет") for text in window_texts(editor)), "message")
 
 
+def test_the_explanations_window_is_an_ordinary_one_for_other_files(neovim_editor: Editor) -> None:
+    editor = neovim_editor
+    editor.command("set number nolinebreak")
+    editor.open("окно.py", ADD)
+    editor.command("%Kodopis explain")
+    editor.wait(lambda: len(editor.nvim.windows) == 2, "second window")
+    editor.command("wincmd l")
+    assert editor.lua("return { vim.wo.number, vim.wo.linebreak }") == [False, True]
+    editor.command("edit другое.txt")
+    assert editor.lua("return { vim.wo.number, vim.wo.linebreak }") == [True, False]
+
+
 def test_completion_of_the_command_line(neovim_editor: Editor) -> None:
     editor = neovim_editor
     editor.open("дополни.py")
@@ -176,6 +188,27 @@ def test_the_status_line_shows_how_far_the_model_is_loaded(neovim_editor: Editor
     assert "%" not in editor.lua("return require('kodopis').statusline()")
 
 
+def test_the_status_line_of_the_help_shows_a_percent_sign(start: StartEditor) -> None:
+    editor = start(Settings())
+    documentation = Path(editor.lua("return vim.api.nvim_get_runtime_file('doc/kodopis.txt', false)[1]"))
+    lines = documentation.read_text(encoding="utf-8").splitlines()
+    found = {line.strip() for line in lines if "vim.o.statusline" in line}
+    assert len(found) == 1
+    editor.lua(found.pop())
+    editor.lua(
+        "require('kodopis.status').update({ state = 'loading', model = 'мой.gguf', remote = false, percent = 45 }, 1)"
+    )
+    shown = editor.lua("return vim.api.nvim_eval_statusline(vim.o.statusline, {}).str")
+    assert shown.endswith("Кодопись: загружает модель 45 % · мой.gguf")
+
+
+def test_setup_in_an_old_neovim_fails_in_no_other_way(start: StartEditor) -> None:
+    """0.10 has no `vim.lsp.enable`; that it is too old is said when the plugin is loaded."""
+    editor = start(Settings(enable="vim.lsp.enable = nil"))
+    editor.lua("require('kodopis').setup({})")
+    assert editor.lua("return vim.g.kodopis") is not None
+
+
 def test_write_puts_code_into_the_file(neovim_editor: Editor) -> None:
     editor = neovim_editor
     editor.open("запиши.py", "# сложи два числа\n")
@@ -243,6 +276,19 @@ TAB_CASES = {
         "vim.keymap.set('i', '<Tab>', 'буфер', { buffer = true }) end })",
         "буфер",
     ),
+    # as plugins for snippets tell their users to: the key itself where there is nothing to expand
+    "the key itself again": (
+        "_G.rounds = 0 vim.keymap.set('i', '<Tab>', function() _G.rounds = _G.rounds + 1 "
+        "return _G.rounds < 9 and '<Tab>' or 'по кругу' end, { expr = true, remap = true })",
+        "\t",
+    ),
+    "expression with a less-than sign": ("vim.cmd([[inoremap <expr> <Tab> col('.') < 9 ? 'да' : 'нет']])", "да"),
+    "expression with a special key": ('vim.cmd([[inoremap <expr> <Tab> "\\<End>р"]])', "р"),
+    "expression with a key's name": ("vim.cmd([[inoremap <expr> <Tab> '<End>р']])", "р"),
+    "bytes as they are": (
+        "vim.keymap.set('i', '<Tab>', function() return 'через' end, { expr = true, replace_keycodes = false })",
+        "через",
+    ),
 }
 
 
@@ -254,7 +300,8 @@ def test_tab_without_ghost_text_does_what_it_did(start: StartEditor, script: Pat
     editor.open("таб.py")
     editor.command("setlocal noexpandtab")
     editor.keys("ia<Tab>b")
-    editor.wait(lambda: editor.lines[0].endswith("b"), "typed text")
+    editor.wait(lambda: editor.nvim.api.get_mode()["blocking"] or editor.lines[0].endswith("b"), "typed text")
+    assert not editor.nvim.api.get_mode()["blocking"]  # by an error's message
     assert editor.lines == [f"a{inserted}b"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .editor import Editor, StartEditor
+from .editor import NAMESPACES, Editor, Settings, StartEditor
 
 pytestmark = pytest.mark.editor
 
@@ -206,6 +206,31 @@ def test_switched_off_in_neovim_itself(start: StartEditor, off: list[str]) -> No
     assert not editor.nvim.vvars["errmsg"]
 
 
+def test_leaving_the_buffer_in_insert_mode_stops_it(editor: Editor) -> None:
+    """As the mouse does, with a click into another window."""
+    editor.open("мышь.py")
+    ask(editor, SLOW)
+    editor.wait(lambda: editor.ghost, "first words")
+    left = editor.nvim.current.buffer.number
+    editor.lua("vim.cmd('split другое.txt')")
+    assert editor.mode == "i"
+    namespaces = [editor.nvim.api.create_namespace(name) for name in NAMESPACES]
+    assert [editor.nvim.api.buf_get_extmarks(left, namespace, 0, -1, {}) for namespace in namespaces] == [[], []]
+    assert editor.lua("return #require('kodopis.session').of(...).suggestions", left) == 0
+    editor.wait(lambda: not editor.requests, "no question on its way")
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["native", "fallback"])
+def test_a_comment_that_was_there_before_the_server(start: StartEditor, script: Path, *, hidden: bool) -> None:
+    settings = Settings(server={"model": f"scripted:{script}"}, hidden=hidden, enable="")
+    editor = start(settings)
+    editor.command("edit раньше.py")
+    ask(editor)
+    editor.wait(lambda: editor.lines == [COMMENT, ""], "typed text")
+    editor.lua("vim.lsp.enable('kodopis')")
+    editor.wait_for_ghost(ADD)
+
+
 def test_other_buffers_modes_are_not_ours(start: StartEditor) -> None:
     editor = start()
     editor.open("наш.py")
@@ -316,6 +341,69 @@ def test_keys_in_quick_succession_take_nothing_that_does_not_fit(editor: Editor)
     editor.wait_for_ghost(ADD)
     editor.keys("def add<Left><Tab>")
     editor.wait(lambda: editor.lines[1].split() == ["def", "ad", "d"], "a tab")
+
+
+@pytest.mark.parametrize("key", ["<Tab>", "<M-Right>"])
+def test_taken_while_a_menu_is_open_typing_deletes_nothing(editor: Editor, key: str) -> None:
+    editor.open("меню.py")
+    editor.command("set completeopt=menuone,noselect")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.keys("de")
+    editor.wait_for_ghost(ADD.removeprefix("de"))
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.lua("vim.fn.complete(1, { 'default', 'delta' })")
+    editor.wait(lambda: editor.nvim.funcs.pumvisible() == 1, "menu")
+    editor.keys(f"{key}z")
+    editor.wait(lambda: editor.lines[-1].endswith("z"), "typed text")
+    taken = ADD if key == "<Tab>" else "def add(a, b):"
+    assert editor.lines == [COMMENT, *f"{taken}z".split("\n")]
+
+
+@pytest.mark.parametrize("function", ["accept", "accept_line"])
+def test_taken_by_a_mapping_with_an_expression(editor: Editor, function: str) -> None:
+    """As other plugins map their keys: the text must not be changed at once."""
+    editor.open("выражение.py")
+    editor.lua(
+        f"vim.keymap.set('i', '<C-g>', function() return require('kodopis').{function}() and '' or 'нечего' end, "
+        "{ buffer = true, expr = true })"
+    )
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.keys("<C-g>")
+    taken = ADD if function == "accept" else "def add(a, b):"
+    editor.wait(lambda: editor.nvim.api.get_mode()["blocking"] or editor.lines[1:] != [""], "code in the buffer")
+    assert not editor.nvim.api.get_mode()["blocking"]  # by an error's message
+    assert editor.lines == [COMMENT, *taken.split("\n")]
+
+
+def test_a_diagnostic_of_the_line_is_shown_beside_it(editor: Editor) -> None:
+    editor.open("рядом.py")
+    editor.lua("vim.diagnostic.config({ virtual_text = true, update_in_insert = true })")
+    ask(editor)
+    editor.wait_for_ghost(ADD)
+    editor.wait(lambda: not editor.requests, "whole answer")
+    editor.lua(
+        "vim.diagnostic.set(vim.api.nvim_create_namespace('test'), 0, "
+        "{ { lnum = 1, col = 0, message = 'пусто', severity = 1 } })"
+    )
+
+    def line() -> str:
+        editor.command("redraw")
+        return str(
+            editor.lua(
+                "local cells = {} for column = 1, 60 do cells[column] = vim.fn.screenstring(2, column) end "
+                "return table.concat(cells)"
+            )
+        )
+
+    editor.wait(lambda: "пусто" in line(), "diagnostic")
+    assert "def add(a, b):" in line()
+    editor.keys("def ")
+    editor.wait_for_ghost(ADD.removeprefix("def "))
+    assert "def add(a, b):" in line()
+    assert "пусто" in line()
 
 
 def test_what_is_taken_is_not_folded_away(editor: Editor) -> None:

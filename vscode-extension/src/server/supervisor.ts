@@ -48,7 +48,7 @@ export class Supervisor {
 
   /** A client's process has ended by itself. One that failed to start may be heard of when another runs already. */
   ended(client: LanguageClient, error?: unknown): void {
-    if (!this.isWanted || this.isQueued || client !== this.client || this.over.has(client)) return;
+    if (this.isCalledOff() || client !== this.client || this.over.has(client)) return;
     this.over.add(client);
     const decision = this.backoff.ended(Date.now());
     if (decision.kind === "giveUp") {
@@ -90,7 +90,7 @@ export class Supervisor {
       return;
     }
     // Stopped or asked for anew meanwhile: whoever waits would wait for a start that may never end.
-    if (!this.isWanted || this.isQueued) return;
+    if (this.isCalledOff()) return;
     this.events.onStarting();
     this.client = client;
     try {
@@ -101,6 +101,10 @@ export class Supervisor {
       // A process that could not be run at all does not close a connection.
       this.ended(client, error);
     }
+  }
+
+  private isCalledOff(): boolean {
+    return !this.isWanted || this.isQueued;
   }
 
   /** A server that never answers would keep whatever comes next waiting: its process is ended, and its start fails. */

@@ -149,3 +149,4 @@ def test_an_adapter_is_no_file(tmp_path: Path) -> None:
         "-m", "finetune", "--runs", str(tmp_path / "runs"), "adapter", "--out", str(tmp_path / "adapter.gguf")
     )
     assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
+    assert not (tmp_path / "runs").exists()

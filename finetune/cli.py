@@ -29,6 +29,8 @@ from finetune.messages import (
     COMPARE_TWO,
     EXTRA_MISSING,
     NO_BASE_FOR_ADAPTER,
+    OPTION_MISPLACED,
+    OUT_OCCUPIED,
     STAGE_UNKNOWN,
     SUMMARY_DONE,
     SUMMARY_LINE,
@@ -121,9 +123,21 @@ def _do(options: argparse.Namespace) -> int:
         if word not in (*pipeline.NAMES, *_WORDS):
             known = ", ".join((*_WORDS, *pipeline.NAMES))
             raise FinetuneError("stage-unknown", STAGE_UNKNOWN, name=word, known=known)
+    _refuse_misplaced(options)
     for recipe in load(options.recipe, options.overrides):
         _one_recipe(recipe, words, options)
     return 0
+
+
+def _refuse_misplaced(options: argparse.Namespace) -> None:
+    """Options of words that were not given: passed over in silence, what was not meant would be trained for hours."""
+    if options.adapter or options.base:
+        option, usage = "--adapter" if options.adapter else "--base", "export --adapter DIR --base DIR"
+    elif options.out and "adapter" not in options.words:
+        option, usage = "--out", "adapter --out DIR"
+    else:
+        return
+    raise FinetuneError("option-misplaced", OPTION_MISPLACED, option=option, usage=usage)
 
 
 def _one_recipe(recipe: Recipe, words: Sequence[str], options: argparse.Namespace) -> None:
@@ -142,13 +156,25 @@ def _one_recipe(recipe: Recipe, words: Sequence[str], options: argparse.Namespac
         print(inspect(run, options.row))
         return
     if "adapter" in words:
+        folder = options.out or run.root / f"{recipe.name}-adapter"
+        _require_free(folder)
         pipeline.perform(run, ["train"], fresh=options.fresh, announce=_announce)
         from finetune.adapter import write_adapter  # noqa: PLC0415 - brings torch
 
-        print(write_adapter(run, options.out or run.root / f"{recipe.name}-adapter"))
+        print(write_adapter(run, folder))
         return
     outcomes = pipeline.perform(run, words, fresh=options.fresh, announce=_announce)
     _summarise(run, outcomes)
+
+
+def _require_free(folder: Path) -> None:
+    """Before hours of training: what an adapter writes beside itself may replace its own files only."""
+    if folder.exists() and not folder.is_dir():
+        raise FinetuneError("out-occupied", OUT_OCCUPIED, folder=folder.parent, name=folder.name)
+    if not (folder / f"{folder.resolve().name}.gguf").exists():
+        for name in ("README.md", "catalog.toml"):
+            if (folder / name).exists():
+                raise FinetuneError("out-occupied", OUT_OCCUPIED, folder=folder, name=name)
 
 
 def _announce(stage: str, runs_now: bool) -> None:

@@ -37,6 +37,14 @@ BAD_OVERRIDE = Message(
 STAGE_UNKNOWN = Message(
     ru="Этапа «{name}» нет; выберите из: {known}.", en='There is no stage "{name}"; choose from: {known}.'
 )
+OPTION_MISPLACED = Message(
+    ru="{option} бывает только в команде python -m finetune {usage}; добавьте слово или уберите параметр.",
+    en="{option} belongs to python -m finetune {usage}; add the word, or leave the option out.",
+)
+OUT_OCCUPIED = Message(
+    ru="В папке {folder} уже есть {name}, и это не папка адаптера; назовите новую папку: --out ПАПКА.",
+    en="The folder {folder} has a {name} already and is no adapter's; name a new folder: --out DIR.",
+)
 COMPARE_TWO = Message(
     ru="Сравниваются два прогона: python -m finetune compare ПРОГОН ПРОГОН; назовите оба, имена смотрите в папке runs.",
     en="Two runs are compared: python -m finetune compare RUN RUN; name both, they are folders in runs.",

@@ -167,6 +167,10 @@ ENGINE_UNREACHABLE = Message(
     ru="Модель не отвечает по адресу {url}: проверьте адрес в настройке kodopis.endpoint и что сервер запущен.",
     en="Nothing answers at {url}: check the address in the setting kodopis.endpoint, and that the server runs.",
 )
+CERTIFICATES_UNREADABLE = Message(
+    ru="Сертификаты не читаются ({reason}): проверьте переменные SSL_CERT_FILE и SSL_CERT_DIR.",
+    en="The certificates cannot be read ({reason}): check the variables SSL_CERT_FILE and SSL_CERT_DIR.",
+)
 ENGINE_UNAUTHORIZED = Message(
     ru="Сервер {url} не принял ключ: задайте верный ключ в переменной KODOPIS_API_KEY и перезапустите редактор.",
     en="{url} did not accept the key: set the right one in KODOPIS_API_KEY and restart the editor.",

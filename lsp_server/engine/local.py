@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
+from lsp_server import messages
 from lsp_server.engine.base import Chunk, CompletionRequest, EngineProps
 from lsp_server.engine.client import HttpEngine
 from lsp_server.engine.process import EngineProcess, OnWait
@@ -51,7 +52,7 @@ class LocalEngine:
                     raise
                 await self._forget(engine)
                 if has_answered or attempt:
-                    raise
+                    raise _broken_off(error) from error
 
     async def stop(self) -> bool:
         """End the engine's process, for every window. False where none ran."""
@@ -78,9 +79,21 @@ class LocalEngine:
             if error.code not in _GONE:
                 raise
             await self._forget(engine)
-        return await question(await self._connected())
+        engine = await self._connected()
+        try:
+            return await question(engine)
+        except EngineError as error:
+            if error.code not in _GONE:
+                raise
+            await self._forget(engine)
+            raise _broken_off(error) from error
 
     async def _forget(self, engine: HttpEngine) -> None:
         if self._engine is engine:
             self._engine = None
         await engine.close()
+
+
+def _broken_off(error: EngineError) -> EngineError:
+    """What is said of an engine that is gone again: its address is nothing that the user has set."""
+    return error if error.code == "engine_died" else EngineError("engine_died", messages.ENGINE_DIED)

@@ -1,7 +1,8 @@
 """JSON and server-sent events over HTTP, with every failure told as an `EngineError`.
 
 Owns: timeouts, authorisation, the reading of error bodies. Knows nothing of what is asked. Nothing goes through a proxy
-that the environment names: an engine on loopback would be looked for on the proxy's machine.
+that the environment names: an engine on loopback would be looked for on the proxy's machine. Certificates of the
+environment (`SSL_CERT_FILE`, `SSL_CERT_DIR`) count: a team's server may have one that only the team trusts.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Transport:
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx.AsyncClient(headers=headers, trust_env=False, timeout=_TIMEOUT)
+        self._http = httpx.AsyncClient(
+            headers=headers, transport=_connections(self.url), trust_env=False, timeout=_TIMEOUT
+        )
 
     async def get(self, path: str) -> Any:
         """The JSON at `path`."""
@@ -90,6 +93,13 @@ class Transport:
             raise EngineError("engine_died", messages.ENGINE_DIED) from error
         except (SSEError, ValueError) as error:  # not JSON, or not a stream: something else listens there
             raise EngineError("engine_refused", messages.ENGINE_REFUSED, detail=str(error)) from error
+
+
+def _connections(url: str) -> httpx.AsyncHTTPTransport:
+    try:
+        return httpx.AsyncHTTPTransport(trust_env=url.lower().startswith("https:"))
+    except OSError as error:  # `ssl.SSLError` is one
+        raise EngineError("certificates_unreadable", messages.CERTIFICATES_UNREADABLE, reason=error) from error
 
 
 @contextlib.contextmanager

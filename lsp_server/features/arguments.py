@@ -50,13 +50,19 @@ class Argument:
             raise self._wrong("count")
         return min(max(count, 1), 3)
 
-    @property
-    def diagnostics(self) -> list[str]:
-        """The messages of `diagnostics`."""
+    def diagnostics(self, first: int, last: int) -> list[str]:
+        """The messages of those `diagnostics` that lie on some lines; one without a range lies on all."""
         given = self.raw.get("diagnostics") or []
         if not isinstance(given, list):
             raise self._wrong("diagnostics")
-        return [str(one.get("message", "")).strip() for one in given if isinstance(one, Mapping)]
+        found = []
+        for one in given:
+            if not isinstance(one, Mapping):
+                continue
+            over = self._structured("diagnostics", one["range"], types.Range) if one.get("range") else None
+            if over is None or (over.start.line <= last and over.end.line >= first):
+                found.append(str(one.get("message", "")).strip())
+        return found
 
     def text(self, name: str) -> str:
         """A string, empty where it is not given."""

@@ -67,7 +67,7 @@ async def fix(ls: KodopisServer, raw: Raw, token: Token) -> dict[str, Any]:
         raise KodopisError("nothing_selected", messages.NOTHING_SELECTED)
     indent = common_indent(code)
     plain = moved_out(code, indent)
-    listed = "\n".join(f"- {problem}" for problem in argument.diagnostics)
+    listed = "\n".join(f"- {problem}" for problem in argument.diagnostics(first, last))
     question = FIX.format(problems=PROBLEMS.format(listed=listed) if listed else "", code=plain)
     answer = await _answer(ls, document, question, code, token, is_rewrite=True)
     blocks = blocks_in(answer.text, is_cut=answer.is_cut, names_are_russian=has_russian_names(code))

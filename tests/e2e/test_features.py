@@ -117,6 +117,21 @@ async def test_fix_rewrites_the_selected_lines(start: StartEditor) -> None:
     assert apply_edit(editor, uri) == AREA.replace("width + height", "width * height")
 
 
+async def test_fix_tells_the_model_of_the_functions_diagnostics_alone(start: StartEditor) -> None:
+    fixed = "```python\ndef area(width, height):\n    return width * height\n```"
+    editor = await start(
+        {"match": "ошибка другой функции", "text": "```python\npass\n```"}, {"match": "площадь неверна", "text": fixed}
+    )
+    uri = editor.open(AREA)
+    problems = [
+        {"message": "площадь неверна", "range": over(uri, 1, 2)["range"]},
+        {"message": "ошибка другой функции", "range": over(uri, 6, 7)["range"]},
+    ]
+    argument = {**over(uri, 0, 0), "diagnostics": problems}  # an empty range: the function around
+    assert (await editor.command("fix", argument))["applied"] is True
+    assert apply_edit(editor, uri) == AREA.replace("width + height", "width * height")
+
+
 async def test_fix_keeps_the_indentation(start: StartEditor) -> None:
     editor = await start({"match": "Исправь", "text": "```python\ndef side(self):\n    return 2\n```"})
     uri = editor.open(AREA.replace("\n", "\r\n"))

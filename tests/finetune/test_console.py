@@ -120,3 +120,33 @@ def test_a_disk_without_room_keeps_the_recipe_of_a_run(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert kept.read_text(encoding="utf-8") == "name: smoke-qwen2\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--adapter", "мой"], ["train", "--base", "основа"], ["plan", "--out", "куда"], ["export", "--out", "куда"]],
+)
+def test_an_option_of_another_word_trains_nothing(arguments: list[str], tmp_path: Path) -> None:
+    done = finetune("-m", "finetune", "--runs", str(tmp_path / "runs"), *arguments)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert next(one for one in arguments if one.startswith("--")) in done.stderr.decode()
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["README.md", "catalog.toml"])
+def test_an_adapter_replaces_no_other_files(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("мой", encoding="utf-8")
+    done = finetune("-m", "finetune", "--runs", str(tmp_path / "runs"), "adapter", "--out", str(tmp_path))
+    assert done.returncode == 1
+    assert name in done.stderr.decode()
+    assert (tmp_path / name).read_text(encoding="utf-8") == "мой"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_adapter_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "adapter.gguf").touch()
+    done = finetune(
+        "-m", "finetune", "--runs", str(tmp_path / "runs"), "adapter", "--out", str(tmp_path / "adapter.gguf")
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
+    assert not (tmp_path / "runs").exists()

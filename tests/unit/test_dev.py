@@ -40,3 +40,25 @@ def test_an_environment_without_pip_is_made_anew(tmp_path: Path, monkeypatch: py
     assert made == [True]
     dev.set_up("engine")  # installed now, so it is not even looked at
     assert made == [True]
+
+
+def test_arguments_that_a_command_does_not_take_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(dev.COMMANDS, "check", lambda rest: pytest.fail("it was run"))
+    monkeypatch.setattr(sys, "argv", ["dev.py", "check", "--fix"])
+    with pytest.raises(SystemExit) as caught:
+        dev.main()
+    assert caught.value.code == 2
+    assert "--fix" in capsys.readouterr().err
+
+
+def test_what_is_broken_off_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken_off(_: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(dev.COMMANDS, "check", broken_off)
+    monkeypatch.setattr(sys, "argv", ["dev.py", "check"])
+    with pytest.raises(SystemExit) as caught:
+        dev.main()
+    assert caught.value.code == 130

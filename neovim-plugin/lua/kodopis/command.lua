@@ -34,15 +34,17 @@ local function range_of(context)
   return { start = position, ['end'] = position }
 end
 
---- What Neovim reports about the lines of a range.
+--- What Neovim reports about the lines of a range; of an empty one about the whole buffer: which lines the server will
+--- rewrite, it alone knows.
 ---@param context kodopis.Context
 ---@param range lsp.Range
 ---@return { message: string, range: lsp.Range }[]
 local function diagnostics_in(context, range)
   local found = {}
+  local is_empty = vim.deep_equal(range.start, range['end'])
   for _, diagnostic in ipairs(vim.diagnostic.get(context.bufnr)) do
     local last = diagnostic.end_lnum or diagnostic.lnum
-    if diagnostic.lnum <= range['end'].line and last >= range.start.line then
+    if is_empty or (diagnostic.lnum <= range['end'].line and last >= range.start.line) then
       local lines = vim.api.nvim_buf_get_lines(context.bufnr, diagnostic.lnum, last + 1, false)
       local function position(line, col)
         local text = lines[line - diagnostic.lnum + 1] or ''

@@ -239,7 +239,7 @@ def test_docstring_fix_and_tests(neovim_editor: Editor) -> None:
         "vim.diagnostic.set(vim.api.nvim_create_namespace('test'), 0, "
         "{ { lnum = 2, col = 4, message = 'ошибка в сумме', severity = 1 } })"
     )
-    editor.command("%Kodopis fix")
+    editor.command("Kodopis fix")  # the diagnostic is on another line of the function
     editor.wait(lambda: any("a - b" in line for line in editor.lines), "fixed code")
     editor.command("write")
     editor.command("%Kodopis tests")

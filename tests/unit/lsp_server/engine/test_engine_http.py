@@ -8,9 +8,11 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -50,11 +52,12 @@ class Served:
         return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=20)
 
 
-async def serve(app: object) -> AsyncIterator[str]:
+async def serve(app: object, certificate: Path | None = None) -> AsyncIterator[str]:
     listener = listen(0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))  # type: ignore[arg-type]
+    config = uvicorn.Config(app, log_config=None, lifespan="off", ssl_certfile=certificate)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield f"http{'s' if certificate else ''}://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = server.force_exit = True
     await serving
 
@@ -466,3 +469,26 @@ async def test_small_writes_are_sent_at_once() -> None:
         await reader.read()
         writer.close()
     assert nodelay and all(nodelay)
+
+
+async def test_a_certificate_of_the_teams_own_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "team.pem")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    app = Starlette(routes=[Route("/tokenize", lambda _: JSONResponse({"tokens": [1, 2]}), methods=["POST"])])
+    async for url in serve(app, tmp_path / "server.pem"):
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        with pytest.raises(EngineError) as caught:
+            await HttpEngine(url).tokenize("x")
+        assert caught.value.code == "engine_unreachable"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "team.pem"))
+        assert await HttpEngine(url).tokenize("x") == (1, 2)
+
+
+async def test_certificates_that_cannot_be_read_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/team.pem")
+    with pytest.raises(EngineError) as caught:
+        await connect_endpoint("https://127.0.0.1:1")
+    assert caught.value.code == "certificates_unreadable"
+    await HttpEngine("http://127.0.0.1:1").close()  # the model of this machine has none

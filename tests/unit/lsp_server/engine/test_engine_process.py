@@ -142,6 +142,22 @@ async def test_killed_between_two_requests_goes_unnoticed(spec: EngineSpec, home
     await local.close()
 
 
+async def test_an_engine_that_is_gone_again_says_nothing_of_its_address(
+    spec: EngineSpec, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = await EngineProcess(spec, directory=home).connect()
+    local = LocalEngine(EngineProcess(spec, directory=home))
+
+    async def connect(_: object = None) -> EngineState:
+        return replace(state, port=1)  # as where it was stopped meanwhile
+
+    monkeypatch.setattr(local.process, "connect", connect)
+    for asked in (local.tokenize("сумма"), anext(local.complete(CompletionRequest((1,), 8)))):
+        with pytest.raises(EngineError) as caught:
+            await asked
+        assert caught.value.code == "engine_died"
+
+
 async def test_an_engine_that_keeps_dying_is_not_started_for_ever(spec: EngineSpec, home: Path) -> None:
     local = LocalEngine(EngineProcess(spec, directory=home))
     codes = []

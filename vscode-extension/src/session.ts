@@ -50,6 +50,7 @@ export class Session implements vscode.Disposable {
       onStage: (stage) => { this.status.take({ kind: "stage", stage }); },
       onInstalled: () => void this.supervisor.restart(),
       useEndpoint: () => this.useEndpoint(),
+      stop: () => this.stopAll(),
     });
     this.supervisor = new Supervisor(
       {
@@ -105,6 +106,12 @@ export class Session implements vscode.Disposable {
     this.log.error("request failed", messageOf(error));
     const text = isDisconnection(error) ? t("Kodopis' server has ended and is being started again: try again in a moment.") : messageOf(error);
     this.problems.tell(text, this.remedies(codeOf(error)));
+  }
+
+  /** Windows lets nobody replace the files of a program that runs. */
+  async stopAll(): Promise<void> {
+    await this.ask("kodopis.stopEngine", {}).catch(() => undefined);
+    await this.supervisor.stop();
   }
 
   /** Ask for the address of a running server, and install what is needed to talk to it. */

@@ -66,7 +66,10 @@ describe("removing what was installed", () => {
     const did: string[] = [];
     session.supervisor.stop = () => Promise.resolve(void did.push("stop"));
     session.supervisor.restart = () => Promise.resolve(void did.push("restart"));
-    session.environment.remove = () => Promise.resolve(void did.push("remove"));
+    session.environment.remove = async (prepare) => {
+      await prepare();
+      return did.push("remove") > 0;
+    };
     stub.presses = ["Remove"];
     await run("remove");
     Object.assign(stub.settings.user, { serverPython: "/opt/kodopis/bin/python" });

@@ -41,10 +41,12 @@ export interface MakeEvents {
 export class Environment {
   readonly folder: string;
   private readonly readyFile: string;
+  private readonly lock: string;
 
   constructor(private readonly storage: string, private readonly wheelFolder: string, private readonly log: LogOutputChannel) {
     this.folder = path.join(storage, "env");
     this.readyFile = path.join(storage, "ready.json");
+    this.lock = path.join(storage, "install.lock");
   }
 
   /** The environment's interpreter. */
@@ -83,7 +85,7 @@ export class Environment {
       const steps = makePlan(order.python, this.folder, { ...order.wishes, wheel }, order.machine, order.isUpdate);
       await fs.mkdir(this.storage, { recursive: true });
       const result = await withLock(
-        path.join(this.storage, "install.lock"),
+        this.lock,
         async () => {
           if (hasWaited && (await this.state()) === "ready") return { kind: "made" } as const;
           return this.follow(steps, wheel, events, token);
@@ -98,10 +100,19 @@ export class Environment {
     }
   }
 
-  /** Remove everything that was installed. Models are kept: they are shared with other editors. */
-  async remove(): Promise<void> {
-    await fs.rm(this.readyFile, { force: true });
-    await fs.rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  /**
+   * Remove everything that was installed, once `prepare` is done; gives false, with nothing done, where another window is
+   * at work. Models are kept: they are shared with other editors.
+   */
+  async remove(prepare: () => Promise<void>): Promise<boolean> {
+    await fs.mkdir(this.storage, { recursive: true });
+    const work = async (): Promise<true> => {
+      await prepare();
+      await fs.rm(this.readyFile, { force: true });
+      await fs.rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+      return true;
+    };
+    return (await withLock(this.lock, work, () => undefined, (isHeard) => isHeard)) ?? false;
   }
 
   private async follow(plan: readonly Step[], wheel: string, events: MakeEvents, token: CancellationToken): Promise<MakeResult> {

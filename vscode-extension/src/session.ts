@@ -95,9 +95,11 @@ export class Session implements vscode.Disposable {
   }
 
   private whyNotRunning(): string {
-    return this.status.current.stage.kind === "notInstalled"
-      ? t("Kodopis is not installed yet: install it.")
-      : t("Kodopis is not running yet: wait a moment or look at its status.");
+    switch (this.status.current.stage.kind) {
+      case "notInstalled": return t("Kodopis is not installed yet: install it.");
+      case "outdated": return t("Kodopis is not updated yet: restart it, which goes on with the update.");
+      default: return t("Kodopis is not running yet: wait a moment or look at its status.");
+    }
   }
 
   /** Show why something that the user asked for was not done; called off is not an error. */
@@ -237,9 +239,10 @@ export class Session implements vscode.Disposable {
     await this.installer.install(true);
   }
 
-  /** Another window may have installed what was missing here. */
+  /** Another window may have installed what was missing here, or updated it. */
   private async lookAgain(): Promise<void> {
-    if (this.status.current.stage.kind !== "notInstalled") return;
+    const { kind } = this.status.current.stage;
+    if (kind !== "notInstalled" && kind !== "outdated") return;
     if ((await this.environment.state().catch(() => "missing")) === "ready") await this.supervisor.restart();
   }
 

@@ -31,6 +31,10 @@ describe("a command", () => {
     await run("suggest");
     assert.match(stub.messages[1]?.text ?? "", /not installed yet/);
     assert.equal(stub.messages[1]?.buttons[0], "Install");
+    session.status.take({ kind: "stage", stage: { kind: "outdated" } });
+    await run("suggest");
+    assert.match(stub.messages[2]?.text ?? "", /not updated yet/);
+    assert.equal(stub.messages[2]?.buttons[0], "Restart");
   });
 
   it("that works on code says so where no file is open: the walkthrough has one as a link", async () => {

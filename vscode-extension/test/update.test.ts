@@ -109,10 +109,17 @@ describe("updating the environment", SKIP, () => {
 
   it("leaves the environment as one to update where it is called off", async () => {
     const { environment, storage } = await world();
+    const stages: string[] = [];
+    const installing = installer(environment, { onStage: ({ kind }) => { stages.push(kind); } });
     stub.cancelsProgress = true;
-    await installer(environment).install(true);
+    await installing.install(true);
     stub.cancelsProgress = false;
     assert.equal(await environment.state(), "outdated");
+    assert.equal(stages.at(-1), "outdated");
+    await installing.serverPython(); // as the next start does
+    while (stages.at(-1) !== "installing" || (await environment.state()) !== "ready") await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(await environment.engine(), "compile");
+    assert.equal(stages.includes("notInstalled"), false);
     await fs.rm(path.dirname(storage), { recursive: true });
   });
 });

@@ -55,7 +55,7 @@ export class Installer implements vscode.Disposable {
     if (this.isChanging) return undefined;
     const state = await this.environment.state();
     if (state === "ready") return this.environment.python;
-    this.events.onStage({ kind: "notInstalled" });
+    this.showMissing(state);
     if (state === "outdated") void this.install(true);
     else this.offer();
     return undefined;
@@ -184,15 +184,22 @@ export class Installer implements vscode.Disposable {
   }
 
   private async conclude(result: MakeResult, isUpdate: boolean): Promise<void> {
+    if (result.kind === "failed") {
+      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
+      return;
+    }
     // What was called off has changed nothing where it was to add an engine.
-    if (result.kind === "made" || (result.kind === "cancelled" && (await this.environment.state()) === "ready")) {
+    const state = result.kind === "made" ? "ready" : await this.environment.state();
+    if (state === "ready") {
       this.problems.clear();
       this.events.onInstalled();
-    } else if (result.kind === "cancelled") {
-      this.events.onStage({ kind: "notInstalled" });
     } else {
-      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
+      this.showMissing(state);
     }
+  }
+
+  private showMissing(state: "outdated" | "missing"): void {
+    this.events.onStage({ kind: state === "outdated" ? "outdated" : "notInstalled" });
   }
 
   private fail(text: string, remedies: readonly Remedy[]): void {

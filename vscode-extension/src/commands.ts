@@ -134,7 +134,6 @@ async function repair(session: Session): Promise<void> {
     await session.supervisor.restart();
     return;
   }
-  await session.stopAll();
   await session.installer.install();
 }
 

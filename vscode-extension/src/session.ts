@@ -111,7 +111,7 @@ export class Session implements vscode.Disposable {
   }
 
   /** Windows lets nobody replace the files of a program that runs. */
-  async stopAll(): Promise<void> {
+  private async stopAll(): Promise<void> {
     await this.ask("kodopis.stopEngine", {}).catch(() => undefined);
     await this.supervisor.stop();
   }
@@ -235,7 +235,6 @@ export class Session implements vscode.Disposable {
   /** Add the engine to an environment that was made without one. */
   private async installEngine(): Promise<void> {
     if (settings.read().engineBuild === "none") await settings.write("engineBuild", "auto");
-    await this.supervisor.stop();
     await this.installer.install(true);
   }
 

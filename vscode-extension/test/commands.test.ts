@@ -64,6 +64,19 @@ describe("a command", () => {
   });
 });
 
+describe("repairing", () => {
+  it("does not stop the server before there is a Python to make the environment from", async () => {
+    const session = opened();
+    const did: string[] = [];
+    session.supervisor.stop = () => Promise.resolve(void did.push("stop"));
+    Object.assign(stub.settings.user, { python: "/gone/python3.12" });
+    await run("repair");
+    Reflect.deleteProperty(stub.settings.user, "python");
+    assert.match(stub.messages[0]?.text ?? "", /names no Python/);
+    assert.deepEqual(did, []);
+  });
+});
+
 describe("removing what was installed", () => {
   it("does not leave a server of the user's own Python down", async () => {
     const session = opened();

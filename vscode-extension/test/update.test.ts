@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -120,6 +121,105 @@ describe("updating the environment", SKIP, () => {
     while (stages.at(-1) !== "installing" || (await environment.state()) !== "ready") await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(await environment.engine(), "compile");
     assert.equal(stages.includes("notInstalled"), false);
+    await fs.rm(path.dirname(storage), { recursive: true });
+  });
+});
+
+describe("making a whole environment anew", SKIP, () => {
+  /** As `world`, whole; the Python that is found makes environments whose own Python ends with `code`. */
+  async function whole(code: number): Promise<{ environment: Environment; storage: string; ready: string }> {
+    const { environment, storage, wheel } = await world();
+    const ready = JSON.stringify({ wheel: createHash("sha256").update(await fs.readFile(wheel)).digest("hex"), engine: "compile" });
+    await fs.writeFile(path.join(storage, "ready.json"), ready);
+    const python = path.join(path.dirname(storage), "python");
+    const script = `#!/bin/sh
+case "$*" in
+  *"-m venv"*) for folder; do :; done; mkdir -p "$folder/bin"; printf "#!/bin/sh\\nexit ${code}\\n" > "$folder/bin/python"; chmod +x "$folder/bin/python" ;;
+  *) echo '{"version": [3, 12, 0], "executable": "${python}", "venv": true}' ;;
+esac
+`;
+    await fs.writeFile(python, script, { mode: 0o755 });
+    Object.assign(stub.settings.user, { python });
+    stub.messages.length = 0;
+    return { environment, storage, ready };
+  }
+
+  async function end(storage: string): Promise<void> {
+    Reflect.deleteProperty(stub.settings.user, "python");
+    await fs.rm(path.dirname(storage), { recursive: true });
+  }
+
+  /** It is the one there was. */
+  async function isOld({ environment, storage, ready }: { environment: Environment; storage: string; ready: string }): Promise<void> {
+    assert.equal(await fs.readFile(path.join(storage, "ready.json"), "utf8"), ready);
+    assert.match(await fs.readFile(environment.python, "utf8"), /asked/);
+    assert.deepEqual((await fs.readdir(storage)).sort(), ["env", "ready.json"]);
+  }
+
+  it("leaves everything as it is where no Python is found", async () => {
+    const made = await whole(0);
+    Object.assign(stub.settings.user, { python: "/gone/python3.12" });
+    const did: string[] = [];
+    await installer(made.environment, {
+      onStage: ({ kind }) => { did.push(kind); },
+      stop: () => Promise.resolve(void did.push("stop")),
+    }).install();
+    assert.match(stub.messages[0]?.text ?? "", /names no Python/);
+    assert.deepEqual(did, []);
+    await isOld(made);
+    await end(made.storage);
+  });
+
+  it("takes the old one's place when it is whole", async () => {
+    const { environment, storage } = await whole(0);
+    await installer(environment).install();
+    assert.equal(await environment.state(), "ready");
+    assert.equal(await environment.engine(), "cpu");
+    assert.deepEqual((await fs.readdir(storage)).sort(), ["env", "ready.json"]);
+    await end(storage);
+  });
+
+  it("goes back to the old one where it fails, and starts that again", async () => {
+    const made = await whole(1);
+    const did: string[] = [];
+    await installer(made.environment, {
+      onInstalled: () => { did.push("start"); },
+      stop: () => Promise.resolve(void did.push("stop")),
+    }).install();
+    assert.match(stub.messages[0]?.text ?? "", /could not be installed/);
+    assert.deepEqual(did, ["stop", "start"]);
+    await isOld(made);
+    await end(made.storage);
+  });
+
+  it("goes back to the old one where it is called off", async () => {
+    const made = await whole(0);
+    stub.cancelsProgress = true;
+    await installer(made.environment).install();
+    stub.cancelsProgress = false;
+    await isOld(made);
+    await end(made.storage);
+  });
+
+  it("goes back to the one that a window has set aside which ended in the middle", async () => {
+    const made = await whole(1);
+    for (const name of ["env", "ready.json"]) await fs.rename(path.join(made.storage, name), path.join(made.storage, `${name}.kept`));
+    await fs.mkdir(path.dirname(made.environment.python), { recursive: true });
+    await fs.writeFile(made.environment.python, "half-made");
+    assert.equal(await made.environment.state(), "missing");
+    await installer(made.environment).install();
+    await isOld(made);
+    await end(made.storage);
+  });
+});
+
+describe("an extension without its wheel", SKIP, () => {
+  it("says that nothing could be installed", async () => {
+    const { environment, storage, wheel } = await world();
+    await fs.rm(wheel);
+    stub.messages.length = 0;
+    await installer(environment).install(true);
+    assert.match(stub.messages[0]?.text ?? "", /could not be made/);
     await fs.rm(path.dirname(storage), { recursive: true });
   });
 });

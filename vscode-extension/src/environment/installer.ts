@@ -65,13 +65,13 @@ export class Installer implements vscode.Disposable {
   async install(isUpdate = false): Promise<void> {
     if (this.work) return;
     const result = await this.alone(async (token) => {
-      this.isChanging = true;
       const outcome = await this.attempt(isUpdate, token);
       return token.isCancellationRequested ? undefined : outcome;
     });
     if (result) await this.conclude(result, isUpdate);
   }
 
+  /** Until this has ended nothing else is begun; `remove` calls it off. */
   private async alone<T>(work: (calledOff: CancellationToken) => Promise<T>): Promise<T> {
     const callOff = new CancellationTokenSource();
     const ended = work(callOff.token).finally(() => {
@@ -91,13 +91,17 @@ export class Installer implements vscode.Disposable {
     const machine = await describeMachine();
     const wishes = { wheelsFolder, engineBuild: endpoint === "" ? engineBuild : ("none" as const) };
     if (calledOff.isCancellationRequested) return { kind: "cancelled" };
+    await this.stop();
     return this.make({ python, wishes, machine, isUpdate }, calledOff);
   }
 
   private async basePython(): Promise<string | undefined> {
     const outcome = await findPython(settings.read().python, this.log);
     if (outcome.kind === "found") return outcome.python.executable;
-    this.fail(pythonProblem(outcome), this.pythonRemedies());
+    const text = pythonProblem(outcome);
+    // Nothing was stopped: what is there goes on.
+    if ((await this.state()) === "missing") this.events.onStage({ kind: "failed", message: text });
+    this.problems.tell(text, this.pythonRemedies());
     return undefined;
   }
 
@@ -184,18 +188,17 @@ export class Installer implements vscode.Disposable {
   }
 
   private async conclude(result: MakeResult, isUpdate: boolean): Promise<void> {
-    if (result.kind === "failed") {
-      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
-      return;
-    }
-    // What was called off has changed nothing where it was to add an engine.
-    const state = result.kind === "made" ? "ready" : await this.environment.state();
-    if (state === "ready") {
-      this.problems.clear();
-      this.events.onInstalled();
-    } else {
-      this.showMissing(state);
-    }
+    // What was called off or has failed has changed nothing where it was to add an engine, or to replace what is whole.
+    const state = result.kind === "made" ? "ready" : await this.state();
+    if (result.kind === "failed") this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
+    else if (state === "ready") this.problems.clear();
+    else this.showMissing(state);
+    if (state === "ready") this.events.onInstalled();
+  }
+
+  /** Where even that cannot be told, as the extension's own files are gone, what went wrong still is. */
+  private state(): ReturnType<Environment["state"]> {
+    return this.environment.state().catch(() => "missing");
   }
 
   private showMissing(state: "outdated" | "missing"): void {

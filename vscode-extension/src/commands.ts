@@ -134,21 +134,13 @@ async function repair(session: Session): Promise<void> {
     await session.supervisor.restart();
     return;
   }
-  await stopAll(session);
   await session.installer.install();
-}
-
-/** Windows lets nobody replace the files of a program that runs. */
-async function stopAll(session: Session): Promise<void> {
-  await session.ask("kodopis.stopEngine", {}).catch(() => undefined);
-  await session.supervisor.stop();
 }
 
 async function remove(session: Session): Promise<void> {
   const yes = t("Remove");
   const text = t("Remove Kodopis' Python environment? Models stay; they are shared with other editors.");
   if ((await vscode.window.showWarningMessage(text, { modal: true }, yes)) !== yes) return;
-  await stopAll(session);
   await session.installer.remove();
   // A server of the user's own Python needs nothing of what was removed.
   if (settings.read().serverPython !== "") await session.supervisor.restart();

@@ -50,6 +50,7 @@ export class Session implements vscode.Disposable {
       onStage: (stage) => { this.status.take({ kind: "stage", stage }); },
       onInstalled: () => void this.supervisor.restart(),
       useEndpoint: () => this.useEndpoint(),
+      stop: () => this.stopAll(),
     });
     this.supervisor = new Supervisor(
       {
@@ -94,9 +95,11 @@ export class Session implements vscode.Disposable {
   }
 
   private whyNotRunning(): string {
-    return this.status.current.stage.kind === "notInstalled"
-      ? t("Kodopis is not installed yet: install it.")
-      : t("Kodopis is not running yet: wait a moment or look at its status.");
+    switch (this.status.current.stage.kind) {
+      case "notInstalled": return t("Kodopis is not installed yet: install it.");
+      case "outdated": return t("Kodopis is not updated yet: restart it, which goes on with the update.");
+      default: return t("Kodopis is not running yet: wait a moment or look at its status.");
+    }
   }
 
   /** Show why something that the user asked for was not done; called off is not an error. */
@@ -105,6 +108,12 @@ export class Session implements vscode.Disposable {
     this.log.error("request failed", messageOf(error));
     const text = isDisconnection(error) ? t("Kodopis' server has ended and is being started again: try again in a moment.") : messageOf(error);
     this.problems.tell(text, this.remedies(codeOf(error)));
+  }
+
+  /** Windows lets nobody replace the files of a program that runs. */
+  private async stopAll(): Promise<void> {
+    await this.ask("kodopis.stopEngine", {}).catch(() => undefined);
+    await this.supervisor.stop();
   }
 
   /** Ask for the address of a running server, and install what is needed to talk to it. */
@@ -226,13 +235,13 @@ export class Session implements vscode.Disposable {
   /** Add the engine to an environment that was made without one. */
   private async installEngine(): Promise<void> {
     if (settings.read().engineBuild === "none") await settings.write("engineBuild", "auto");
-    await this.supervisor.stop();
     await this.installer.install(true);
   }
 
-  /** Another window may have installed what was missing here. */
+  /** Another window may have installed what was missing here, or updated it. */
   private async lookAgain(): Promise<void> {
-    if (this.status.current.stage.kind !== "notInstalled") return;
+    const { kind } = this.status.current.stage;
+    if (kind !== "notInstalled" && kind !== "outdated") return;
     if ((await this.environment.state().catch(() => "missing")) === "ready") await this.supervisor.restart();
   }
 

@@ -31,6 +31,10 @@ describe("a command", () => {
     await run("suggest");
     assert.match(stub.messages[1]?.text ?? "", /not installed yet/);
     assert.equal(stub.messages[1]?.buttons[0], "Install");
+    session.status.take({ kind: "stage", stage: { kind: "outdated" } });
+    await run("suggest");
+    assert.match(stub.messages[2]?.text ?? "", /not updated yet/);
+    assert.equal(stub.messages[2]?.buttons[0], "Restart");
   });
 
   it("that works on code says so where no file is open: the walkthrough has one as a link", async () => {
@@ -60,13 +64,29 @@ describe("a command", () => {
   });
 });
 
+describe("repairing", () => {
+  it("does not stop the server before there is a Python to make the environment from", async () => {
+    const session = opened();
+    const did: string[] = [];
+    session.supervisor.stop = () => Promise.resolve(void did.push("stop"));
+    Object.assign(stub.settings.user, { python: "/gone/python3.12" });
+    await run("repair");
+    Reflect.deleteProperty(stub.settings.user, "python");
+    assert.match(stub.messages[0]?.text ?? "", /names no Python/);
+    assert.deepEqual(did, []);
+  });
+});
+
 describe("removing what was installed", () => {
   it("does not leave a server of the user's own Python down", async () => {
     const session = opened();
     const did: string[] = [];
     session.supervisor.stop = () => Promise.resolve(void did.push("stop"));
     session.supervisor.restart = () => Promise.resolve(void did.push("restart"));
-    session.environment.remove = () => Promise.resolve(void did.push("remove"));
+    session.environment.remove = async (prepare) => {
+      await prepare();
+      return did.push("remove") > 0;
+    };
     stub.presses = ["Remove"];
     await run("remove");
     Object.assign(stub.settings.user, { serverPython: "/opt/kodopis/bin/python" });

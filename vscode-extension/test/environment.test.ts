@@ -182,6 +182,7 @@ describe("pip's output", () => {
     assert.equal(causeOf("PermissionError: [WinError 5] Отказано в доступе: 'C:\\\\env'"), "readOnly");
     assert.equal(causeOf("PermissionError: [WinError 5] Отказано в доступе: 'C:\\\\env\\\\llama.dll'"), "inUse");
     assert.equal(causeOf("PermissionError: [WinError 32] Процесс не может получить доступ к файлу"), "inUse");
+    assert.equal(causeOf("Error: EPERM: operation not permitted, rename 'C:\\env' -> 'C:\\env.kept'"), "inUse");
     assert.equal(causeOf("Error: EBUSY: resource busy or locked, rmdir 'C:\\env'"), "inUse");
     assert.equal(causeOf("OSError: [WinError 112] Недостаточно места на диске"), "space");
     assert.equal(causeOf("ERROR: No matching distribution found for pygls"), "notFound");

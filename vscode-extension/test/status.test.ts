@@ -32,6 +32,11 @@ describe("the status item", () => {
     assert.equal(after({ kind: "stage", stage: { kind: "failed", message: "нет Python" } }).detail, "нет Python");
   });
 
+  it("tells what is not updated from what is not installed", () => {
+    assert.equal(after({ kind: "stage", stage: { kind: "notInstalled" } }).text, "Kodopis: not installed");
+    assert.equal(after({ kind: "stage", stage: { kind: "outdated" } }).text, "Kodopis: not updated");
+  });
+
   it("forgets what a server said that is gone", () => {
     assert.equal(after(running, server({}), { kind: "stage", stage: { kind: "starting" } }).text, "Kodopis: starting…");
     assert.equal(after(running, server({}), { kind: "stage", stage: { kind: "starting" } }, running).text, "Kodopis: starting…");

@@ -151,6 +151,7 @@ describe("the buttons of a message", () => {
     assert.equal(first({ hasEndpoint: true, code: "engine_unauthorized" }), "setKey");
     assert.equal(first({ stage: "notInstalled" }), "install");
     assert.equal(first({ stage: "failed" }), "restart");
+    assert.equal(first({ stage: "outdated" }), "restart");
     assert.equal(first({ stage: "starting" }), "showLog");
   });
 });

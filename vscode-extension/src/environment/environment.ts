@@ -2,13 +2,15 @@
  * Kodopis' own Python environment in global storage: whether it is whole, how it is made and removed.
  *
  * `ready.json` is written last, so an environment without it is half-made and is made anew. An update leaves it as it is
- * until everything has succeeded: what failed half-way is still an environment of another version, with its engine.
+ * until everything has succeeded: what failed half-way is still an environment of another version, with its engine. A whole
+ * environment that is made anew is kept until then, and put back where the new one fails.
  */
 
 import * as crypto from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import type { CancellationToken, LogOutputChannel } from "vscode";
+import { exists, Kept } from "./kept.js";
 import { withLock } from "./lock.js";
 import { environmentPython, makePlan, type Goal, type Machine, type Step, type Wishes } from "./plan.js";
 import { causeOf, readLine, type Cause, type Progress } from "./progress.js";
@@ -41,10 +43,14 @@ export interface MakeEvents {
 export class Environment {
   readonly folder: string;
   private readonly readyFile: string;
+  private readonly lock: string;
+  private readonly kept: Kept;
 
   constructor(private readonly storage: string, private readonly wheelFolder: string, private readonly log: LogOutputChannel) {
     this.folder = path.join(storage, "env");
     this.readyFile = path.join(storage, "ready.json");
+    this.lock = path.join(storage, "install.lock");
+    this.kept = new Kept(this.folder, this.readyFile);
   }
 
   /** The environment's interpreter. */
@@ -83,10 +89,16 @@ export class Environment {
       const steps = makePlan(order.python, this.folder, { ...order.wishes, wheel }, order.machine, order.isUpdate);
       await fs.mkdir(this.storage, { recursive: true });
       const result = await withLock(
-        path.join(this.storage, "install.lock"),
+        this.lock,
         async () => {
           if (hasWaited && (await this.state()) === "ready") return { kind: "made" } as const;
-          return this.follow(steps, wheel, events, token);
+          await this.kept.putBack(); // another window may have ended in the middle
+          try {
+            if (!order.isUpdate && (await this.state()) !== "missing") await this.kept.setAside();
+            return await this.follow(steps, wheel, events, token);
+          } finally {
+            await this.kept.putBack();
+          }
         },
         () => { hasWaited = true; events.onWaiting(); },
         () => token.isCancellationRequested,
@@ -98,10 +110,20 @@ export class Environment {
     }
   }
 
-  /** Remove everything that was installed. Models are kept: they are shared with other editors. */
-  async remove(): Promise<void> {
-    await fs.rm(this.readyFile, { force: true });
-    await fs.rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  /**
+   * Remove everything that was installed, once `prepare` is done; gives false, with nothing done, where another window is
+   * at work. Models are kept: they are shared with other editors.
+   */
+  async remove(prepare: () => Promise<void>): Promise<boolean> {
+    await fs.mkdir(this.storage, { recursive: true });
+    const work = async (): Promise<true> => {
+      await prepare();
+      await this.kept.remove();
+      await fs.rm(this.readyFile, { force: true });
+      await fs.rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+      return true;
+    };
+    return (await withLock(this.lock, work, () => undefined, (isHeard) => isHeard)) ?? false;
   }
 
   private async follow(plan: readonly Step[], wheel: string, events: MakeEvents, token: CancellationToken): Promise<MakeResult> {
@@ -123,6 +145,7 @@ export class Environment {
       if (failure !== undefined) return { kind: "failed", goal, cause: failure };
     }
     const ready: Ready = { wheel: await hashOf(wheel), engine };
+    await this.kept.giveUp();
     await fs.writeFile(this.readyFile, JSON.stringify(ready), "utf8");
     return { kind: "made" };
   }
@@ -163,10 +186,6 @@ export class Environment {
       return undefined;
     }
   }
-}
-
-async function exists(file: string): Promise<boolean> {
-  return fs.access(file).then(() => true, () => false);
 }
 
 async function hashOf(file: string): Promise<string> {

@@ -1,13 +1,13 @@
 /** The installation as the user meets it: offered once, shown while it goes, explained where it fails. */
 
 import * as vscode from "vscode";
-import { CancellationTokenSource } from "vscode-languageclient/node";
+import { CancellationTokenSource, type CancellationToken } from "vscode-languageclient/node";
 import { t } from "../l10n.js";
 import * as settings from "../settings.js";
 import type { Problems, Remedy } from "../ui/problems.js";
 import type { Stage } from "../ui/status.js";
 import { describeMachine, findPython } from "./discover.js";
-import type { Environment, MakeResult } from "./environment.js";
+import type { Environment, MakeOrder, MakeResult } from "./environment.js";
 import type { Goal, Step } from "./plan.js";
 import { causeOf, type Cause, type Progress } from "./progress.js";
 import type { Outcome } from "./python.js";
@@ -17,13 +17,21 @@ export interface InstallerEvents {
   /** The server can be started now. */
   onInstalled(): void;
   useEndpoint(): Promise<void>;
+  /** What runs from the environment has to end. */
+  stop(): Promise<void>;
+}
+
+/** What is being done to the environment, and what calls it off. */
+interface Work {
+  readonly callOff: CancellationTokenSource;
+  readonly ended: Promise<unknown>;
 }
 
 export class Installer implements vscode.Disposable {
   private hasOffered = false;
-  private isBusy = false;
-  /** pip and the compiler are in a group of their own, and would go on when the window is closed. */
-  private readonly closing = new CancellationTokenSource();
+  private work: Work | undefined;
+  /** What is there cannot be run now. */
+  private isChanging = false;
 
   constructor(
     private readonly environment: Environment,
@@ -32,8 +40,9 @@ export class Installer implements vscode.Disposable {
     private readonly events: InstallerEvents,
   ) {}
 
+  /** pip and the compiler are in a group of their own, and would go on when the window is closed. */
   dispose(): void {
-    this.closing.cancel();
+    this.work?.callOff.cancel();
   }
 
   /**
@@ -43,10 +52,10 @@ export class Installer implements vscode.Disposable {
   async serverPython(): Promise<string | undefined> {
     const { serverPython } = settings.read();
     if (serverPython !== "") return serverPython;
-    if (this.isBusy) return undefined;
+    if (this.isChanging) return undefined;
     const state = await this.environment.state();
     if (state === "ready") return this.environment.python;
-    this.events.onStage({ kind: "notInstalled" });
+    this.showMissing(state);
     if (state === "outdated") void this.install(true);
     else this.offer();
     return undefined;
@@ -54,41 +63,73 @@ export class Installer implements vscode.Disposable {
 
   /** Install from nothing, or (`isUpdate`) bring up to date. */
   async install(isUpdate = false): Promise<void> {
-    if (this.isBusy) return;
-    this.isBusy = true;
-    const result = await this.attempt(isUpdate).finally(() => { this.isBusy = false; });
-    if (result && !this.closing.token.isCancellationRequested) await this.conclude(result, isUpdate);
+    if (this.work) return;
+    const result = await this.alone(async (token) => {
+      const outcome = await this.attempt(isUpdate, token);
+      return token.isCancellationRequested ? undefined : outcome;
+    });
+    if (result) await this.conclude(result, isUpdate);
+  }
+
+  /** Until this has ended nothing else is begun; `remove` calls it off. */
+  private async alone<T>(work: (calledOff: CancellationToken) => Promise<T>): Promise<T> {
+    const callOff = new CancellationTokenSource();
+    const ended = work(callOff.token).finally(() => {
+      this.work = undefined;
+      this.isChanging = false;
+    });
+    this.work = { callOff, ended };
+    return ended;
   }
 
   /** Gives undefined where there is no Python to make it from, of which the user is told. */
-  private async attempt(isUpdate: boolean): Promise<MakeResult | undefined> {
+  private async attempt(isUpdate: boolean, calledOff: CancellationToken): Promise<MakeResult | undefined> {
     const { wheelsFolder, engineBuild, endpoint } = settings.read();
     // The Python that it was made from may be another folder's choice; what is updated has its own.
     const python = isUpdate ? this.environment.python : await this.basePython();
     if (python === undefined) return undefined;
     const machine = await describeMachine();
     const wishes = { wheelsFolder, engineBuild: endpoint === "" ? engineBuild : ("none" as const) };
-    return this.make({ python, wishes, machine, isUpdate });
+    if (calledOff.isCancellationRequested) return { kind: "cancelled" };
+    await this.stop();
+    return this.make({ python, wishes, machine, isUpdate }, calledOff);
   }
 
   private async basePython(): Promise<string | undefined> {
     const outcome = await findPython(settings.read().python, this.log);
     if (outcome.kind === "found") return outcome.python.executable;
-    this.fail(pythonProblem(outcome), this.pythonRemedies());
+    const text = pythonProblem(outcome);
+    // Nothing was stopped: what is there goes on.
+    if ((await this.state()) === "missing") this.events.onStage({ kind: "failed", message: text });
+    this.problems.tell(text, this.pythonRemedies());
     return undefined;
   }
 
-  /** Remove what was installed. */
+  /** Remove what was installed. What this window is installing is called off first; another window's work is left alone. */
   async remove(): Promise<void> {
+    const wasAtWork = this.work !== undefined;
+    while (this.work) {
+      this.work.callOff.cancel();
+      await this.work.ended.catch(() => undefined); // whoever began it hears of it
+    }
     try {
-      await this.environment.remove();
-      this.events.onStage({ kind: "notInstalled" });
+      if (await this.alone(() => this.environment.remove(() => this.stop()))) {
+        this.events.onStage({ kind: "notInstalled" });
+        return;
+      }
+      this.problems.tell(t("Another window is installing Kodopis: call that off there, or try again when it is done."), [this.showLog()]);
+      if (wasAtWork) await this.conclude({ kind: "cancelled" }, false);
     } catch (error) {
       this.log.error("removing", String(error));
       const cause = causeOf(String(error));
       const text = cause === "other" ? t("Not everything could be removed: look at the log and try again.") : failureText("environment", cause);
       this.fail(text, [this.showLog()]);
     }
+  }
+
+  private stop(): Promise<void> {
+    this.isChanging = true;
+    return this.events.stop();
   }
 
   private offer(): void {
@@ -111,7 +152,7 @@ export class Installer implements vscode.Disposable {
     else await this.install();
   }
 
-  private async make(order: Parameters<Environment["make"]>[0]): Promise<MakeResult> {
+  private async make(order: MakeOrder, calledOff: CancellationToken): Promise<MakeResult> {
     const options = { location: vscode.ProgressLocation.Notification, title: t("Kodopis"), cancellable: true };
     this.events.onStage({ kind: "installing" });
     return vscode.window.withProgress(options, async (progress, token) => {
@@ -137,7 +178,7 @@ export class Installer implements vscode.Disposable {
       };
       const onWaiting = (): void => { doing = t("another window is installing"); };
       const cancellation = new CancellationTokenSource();
-      for (const ends of [token, this.closing.token]) ends.onCancellationRequested(() => { cancellation.cancel(); });
+      for (const ends of [token, calledOff]) ends.onCancellationRequested(() => { cancellation.cancel(); });
       try {
         return await this.environment.make(order, { onStep, onProgress, onWaiting }, cancellation.token);
       } finally {
@@ -147,15 +188,21 @@ export class Installer implements vscode.Disposable {
   }
 
   private async conclude(result: MakeResult, isUpdate: boolean): Promise<void> {
-    // What was called off has changed nothing where it was to add an engine.
-    if (result.kind === "made" || (result.kind === "cancelled" && (await this.environment.state()) === "ready")) {
-      this.problems.clear();
-      this.events.onInstalled();
-    } else if (result.kind === "cancelled") {
-      this.events.onStage({ kind: "notInstalled" });
-    } else {
-      this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
-    }
+    // What was called off or has failed has changed nothing where it was to add an engine, or to replace what is whole.
+    const state = result.kind === "made" ? "ready" : await this.state();
+    if (result.kind === "failed") this.fail(failureText(result.goal, result.cause), this.failureRemedies(result.cause, isUpdate));
+    else if (state === "ready") this.problems.clear();
+    else this.showMissing(state);
+    if (state === "ready") this.events.onInstalled();
+  }
+
+  /** Where even that cannot be told, as the extension's own files are gone, what went wrong still is. */
+  private state(): ReturnType<Environment["state"]> {
+    return this.environment.state().catch(() => "missing");
+  }
+
+  private showMissing(state: "outdated" | "missing"): void {
+    this.events.onStage({ kind: state === "outdated" ? "outdated" : "notInstalled" });
   }
 
   private fail(text: string, remedies: readonly Remedy[]): void {

@@ -16,13 +16,14 @@ export const LOCK_TIMES: LockTimes = { beatMs: 2000, silentMs: 20_000 };
 /**
  * Do `work` while holding the lock file. A lock whose process is gone is taken over, at once where nothing has its number
  * by now, else after it was silent for some time.
- * `onWaiting` is called once where another window holds it; `isCancelled` ends the wait (gives undefined).
+ * `onWaiting` is called once where another window holds it; `isCancelled` ends the wait (gives undefined), and is told
+ * whether the holder was heard of since the wait began.
  */
 export async function withLock<T>(
   file: string,
   work: () => Promise<T>,
   onWaiting: () => void,
-  isCancelled: () => boolean,
+  isCancelled: (isHeard: boolean) => boolean,
   { beatMs, silentMs }: LockTimes = LOCK_TIMES,
 ): Promise<T | undefined> {
   let beat: number | undefined;
@@ -30,11 +31,12 @@ export async function withLock<T>(
   let hasTold = false;
   while (!(await tryTake(file))) {
     const latest = await beatOf(file);
+    const isHeard = beat !== undefined && latest !== undefined && latest !== beat;
     // Counted in looks, not by the clock: after the machine has slept the holder needs a moment too.
     nSilent = latest === beat ? nSilent + 1 : 0;
     beat = latest;
     if (nSilent * POLL_MS >= silentMs) await fs.rm(file, { force: true });
-    if (isCancelled()) return undefined;
+    if (isCancelled(isHeard)) return undefined;
     if (!hasTold) onWaiting();
     hasTold = true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

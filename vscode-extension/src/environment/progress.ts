@@ -52,8 +52,8 @@ const NO_NETWORK = new RegExp(
 /** Guess the cause from pip's whole output. */
 export function causeOf(output: string): Cause {
   if (/No space left on device|Errno 28|not enough space on the disk|WinError 112\b/i.test(output)) return "space";
-  // Windows refuses to delete a program or a library that runs as it refuses where one has no rights.
-  if (/WinError 32\b|used by another process|\bEBUSY\b|(?:WinError 5\b|\bEPERM\b).*\.(?:exe|dll|pyd)\b/i.test(output)) return "inUse";
+  // Windows refuses to delete a program or a library that runs, or to move its folder, as it refuses where one has no rights.
+  if (/WinError 32\b|used by another process|\bEBUSY\b|\bEPERM\b.*, rename |(?:WinError 5\b|\bEPERM\b).*\.(?:exe|dll|pyd)\b/i.test(output)) return "inUse";
   if (/Read-only file system|(?:Permission|Access is) denied|Operation not permitted|WinError 5\b|Отказано в доступе|Errno 13\]|Errno 30\]/i.test(output)) return "readOnly";
   if (/CMAKE_C(XX)?_COMPILER|No CMAKE_|Could not find compiler|nmake|C\+\+ compiler|CMake configuration failed/i.test(output)) return "compiler";
   if (NO_NETWORK.test(output)) return "network";

@@ -17,7 +17,8 @@ export interface Situation {
 /** Buttons for a message, the likeliest first. */
 export function remediesFor({ stage, hasEndpoint, engine, code }: Situation): RemedyName[] {
   if (stage === "notInstalled") return ["install", "useServer", "showLog"];
-  if (stage === "failed") return ["restart", "showLog"];
+  // A start goes on with the update, which keeps the engine; an installation would not.
+  if (stage === "failed" || stage === "outdated") return ["restart", "showLog"];
   if (stage !== "running") return ["showLog"];
   if (hasEndpoint) return code === "engine_unauthorized" ? ["setKey", "changeAddress", "showLog"] : ["changeAddress", "setKey", "showLog"];
   if (engine === "none") return ["installEngine", "useServer", "showLog"];

@@ -6,6 +6,8 @@ import type { StatusParams } from "../server/protocol.js";
 export type Stage =
   | { readonly kind: "idle" }
   | { readonly kind: "notInstalled" }
+  /** Of another version, and the update has not been gone through with. */
+  | { readonly kind: "outdated" }
   | { readonly kind: "installing"; readonly percent?: number }
   | { readonly kind: "starting" }
   | { readonly kind: "running" }
@@ -59,6 +61,8 @@ export function show(state: StatusState): StatusView {
       return view("circle-outline", "Kodopis");
     case "notInstalled":
       return view("cloud-download", "Kodopis: not installed", [], { severity: "warning" });
+    case "outdated":
+      return view("cloud-download", "Kodopis: not updated", [], { severity: "warning" });
     case "installing":
       return state.stage.percent === undefined
         ? view(SPIN, "Kodopis: installing…")

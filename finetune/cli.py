@@ -1,4 +1,4 @@
-"""The command line of training; the torch stack is imported only once a stage needs it.
+"""From a data set to a verified GGUF that the server can load: docs/finetune.md.
 
 python -m finetune                              all that is missing or out of date of the default recipe
 python -m finetune plan                         what it would take

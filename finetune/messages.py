@@ -24,7 +24,7 @@ WRONG_TYPE = Message(
     ru="{where}: ожидается {expected}, а не {value!r}", en="{where}: {expected} is expected, not {value!r}"
 )
 OUT_OF_RANGE = Message(
-    ru="{where}: {value!r} не годится, нужно {wanted}", en="{where}: {value!r} will not do, {wanted}"
+    ru="{where}: {value!r} не годится, нужно {wanted}", en="{where}: {value!r} will not do, needed: {wanted}"
 )
 GGUF_CANNOT_CARRY = Message(
     ru="{where}: адаптер GGUF этого не хранит ({what}); {way_out}",
@@ -95,7 +95,7 @@ BASE_MISSING = Message(
 )
 NO_EOS = Message(
     ru="В словаре модели {base} нет токена конца {token!r}, без него она не научится останавливаться; возьмите другую "
-    "базу или другой prompt_format.",
+    "базовую модель или другой prompt_format.",
     en="The tokenizer of {base} lacks the stop token {token!r}, so it could not learn to stop; take another base or "
     "another prompt_format.",
 )
@@ -104,7 +104,7 @@ DATA_MISSING = Message(
     en="There is no data file {path}; check the recipe's path.",
 )
 DATA_EMPTY = Message(
-    ru="В наборе {path} не осталось ни одной строки ({dropped} отброшено); проверьте файл и столбцы.",
+    ru="В наборе {path} не осталось ни одной строки (отброшено: {dropped}); проверьте файл и столбцы.",
     en="No row of {path} is left ({dropped} dropped); check the file and its columns.",
 )
 COLUMNS_MISSING = Message(
@@ -120,7 +120,7 @@ BREAKS_TEMPLATE = Message(
     en="Row {row} of {path} breaks the template {template}: {reason}; correct or delete it.",
 )
 DATA_DROPPED = Message(
-    ru="{path}: отброшено {count} из {total} строк ({reasons}); причина каждой в {file}.",
+    ru="{path}: отброшено строк: {count} из {total} ({reasons}); причина каждой в {file}.",
     en="{path}: {count} of {total} rows dropped ({reasons}); the reason of each is in {file}.",
 )
 NONCOMMERCIAL = Message(
@@ -140,12 +140,12 @@ MINE_MISSING = Message(
 )
 MINE_EMPTY = Message(
     ru="В {path} не нашлось ни одной пары «задание и код» (файлов {files}, строк {lines}); нужны комментарии или "
-    "docstring на русском.",
+    "докстринги на русском.",
     en="No pair of task and code was found in {path} ({files} files, {lines} lines); it needs Russian comments or "
     "docstrings.",
 )
 MINE_DONE = Message(
-    ru="{out}: {pairs} пар из {files} файлов, {rate} на 1000 строк; лицензии: {licences}.",
+    ru="{out}: пар {pairs}, файлов {files}, на 1000 строк {rate}; лицензии: {licences}.",
     en="{out}: {pairs} pairs from {files} files, {rate} per 1,000 lines; licences: {licences}.",
 )
 ENDPOINT_FAILED = Message(
@@ -155,7 +155,7 @@ ENDPOINT_FAILED = Message(
 )
 WRITTEN = Message(ru="{out}: строк {count}.", en="{out}: {count} rows.")
 TOO_FEW_ROWS = Message(
-    ru="В наборе {rows} строк, а на проверку и тест просят {held_out}; уменьшите data.validation_rows и test_rows.",
+    ru="Строк в наборе {rows}, а на проверку и тест нужно {held_out}; уменьшите data.validation_rows и test_rows.",
     en="The set has {rows} rows, and {held_out} are to be held out; lower data.validation_rows, test_rows.",
 )
 SPLIT_EMPTY = Message(
@@ -203,10 +203,10 @@ SUMMARY_LINE = Message(ru="{stage} {what}  {folder}", en="{stage} {what}  {folde
 SUMMARY_DONE = Message(ru="готово за {seconds} с", en="done in {seconds} s")
 SUMMARY_SKIPPED = Message(ru="уже готово", en="up to date")
 UNKNOWN_GPU = Message(
-    ru="Видеокарты «{name}» в списке нет; есть: {known}.", en='The GPU "{name}" is not known; {known} are.'
+    ru="Видеокарты «{name}» в списке нет; есть: {known}.", en='The GPU "{name}" is not in the list; there are: {known}.'
 )
 NO_BASE_FOR_ADAPTER = Message(
-    ru="Неизвестно, на какой базе обучен {path}; укажите папку с её config.json через --base.",
+    ru="Неизвестно, на какой базовой модели обучен {path}; укажите папку с её config.json через --base.",
     en="The base of {path} is not known; give the folder with its config.json by --base.",
 )
 DROPPED_EMPTY = Message(

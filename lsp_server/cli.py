@@ -22,7 +22,7 @@ from lsp_server import messages
 from lsp_server.errors import KodopisError
 from models.console import Parser, guarded, print_json, survive_any_console
 from models.errors import ModelError
-from models.messages import Message
+from models.messages import HELP_EXIT_CODES, HELP_MODELS, Message
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -51,13 +51,13 @@ def _main(arguments: list[str]) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> Parser:
-    parser = Parser(prog="kodopis", description=messages.HELP_KODOPIS(), epilog=messages.HELP_EXIT_CODES())
+    parser = Parser(prog="kodopis", description=messages.HELP_KODOPIS(), epilog=HELP_EXIT_CODES())
     parser.options.add_argument("--version", action="version", version=version("kodopis"), help=messages.HELP_VERSION())
     commands = parser.add_commands()
 
     def command(name: str, help_text: Message, run: Run) -> Parser:
         text = help_text()
-        sub = commands.add_parser(name, help=text, description=text, epilog=messages.HELP_EXIT_CODES())
+        sub = commands.add_parser(name, help=text, description=text, epilog=HELP_EXIT_CODES())
         sub.set_defaults(run=run)
         return sub
 
@@ -70,10 +70,7 @@ def _parser(arguments: Sequence[str]) -> Parser:
     ):
         command(name, help_text, run).options.add_argument("--json", action="store_true", help=messages.HELP_AS_JSON())
     under_models = commands.add_parser(
-        "models",
-        help=messages.HELP_MODELS_COMMAND(),
-        description=messages.HELP_MODELS_COMMAND(),
-        epilog=messages.HELP_EXIT_CODES(),
+        "models", help=HELP_MODELS(), description=HELP_MODELS(), epilog=HELP_EXIT_CODES()
     )
     if arguments[0] == "models":
         from models.cli import add_commands  # noqa: PLC0415 - reads the catalog's modules

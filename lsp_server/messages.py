@@ -14,7 +14,7 @@ SETTINGS_NOT_AN_OBJECT = Message(
     en="The settings section kodopis is not an object, the defaults are used; please correct it.",
 )
 SETTINGS_NOT_TRUSTED = Message(
-    ru="Папка не доверенная, поэтому не действуют: {names}; задайте их в своих настройках или доверьтесь папке.",
+    ru="Папка недоверенная, поэтому не действуют: {names}; задайте их в своих настройках или сделайте её доверенной.",
     en="The folder is not trusted, so these are ignored: {names}; set them in your own settings or trust the folder.",
 )
 TYPE_URL = Message(ru="адрес вида http://127.0.0.1:8080", en="an address such as http://127.0.0.1:8080")
@@ -33,19 +33,21 @@ ENGINE_KEEPS_CRASHING = Message(
     en="The model's engine keeps crashing; run “kodopis doctor” and restart the engine.",
 )
 MODEL_NOT_INSTALLED = Message(
-    ru="Модель {title} ещё не скачана; выполните команду «Кодопись: скачать модель» или «kodopis models get {id}».",
-    en="The model {title} is not downloaded yet; run “Kodopis: download model” or “kodopis models get {id}”.",
+    ru="Модель {title} ещё не скачана; выполните команду «Кодопись: Скачать модель» или «kodopis models get {id}».",
+    en="The model {title} is not downloaded yet; run “Kodopis: Download Model” or “kodopis models get {id}”.",
 )
 MODEL_AWAITED = Message(
-    ru="Модели {title} пока нет; ответьте на вопрос редактора, скачать ли её, или дождитесь, когда скачается.",
+    ru="Модели {title} пока нет; ответьте на вопрос редактора, скачать ли её, или дождитесь, пока она скачается.",
     en="The model {title} is not here yet; answer your editor's question whether to download it, or wait for it.",
 )
 DOWNLOAD_QUESTION = Message(
     ru="Скачать модель {title}? Размер {size}, лицензия {licence}, источник {source}. Дальше всё работает без сети.",
     en="Download the model {title}? Size {size}, licence {licence}, from {source}. Then everything works offline.",
 )
+GIGABYTES = Message(ru="{size} ГБ", en="{size} GB")
 DOWNLOAD_YES = Message(ru="Скачать", en="Download")
 DOWNLOAD_NO = Message(ru="Не сейчас", en="Not now")
+DOWNLOADED = Message(ru="{done} из {total} МБ", en="{done} of {total} MB")
 DOWNLOAD_TITLE = Message(ru="Кодопись: скачивается {title}", en="Kodopis: downloading {title}")
 DOWNLOAD_FAILED = Message(
     ru="Модель {title} не скачалась: {reason}",
@@ -60,7 +62,7 @@ DOWNLOAD_CANCELLED = Message(
     en="The download was cancelled; “kodopis models get {id}” goes on with it.",
 )
 ENDPOINT_QUESTION = Message(
-    ru="Отправлять код открытых файлов на сервер {endpoint}? Так велит ваша настройка kodopis.endpoint.",
+    ru="Отправлять код открытых файлов на сервер {endpoint}? Так указано в вашей настройке kodopis.endpoint.",
     en="Send the code of open files to the server {endpoint}? Your setting kodopis.endpoint asks for it.",
 )
 ENDPOINT_YES = Message(ru="Отправлять", en="Send")
@@ -70,10 +72,11 @@ CONSENT_AWAITED = Message(
     en="The server {endpoint} is not used yet; answer your editor's question whether to send code to it.",
 )
 ENDPOINT_REFUSED = Message(
-    ru="Сервер {endpoint} не используется, вы не разрешили; уберите настройку kodopis.endpoint или разрешите его.",
+    ru="Сервер {endpoint} не используется, вы его не разрешили; уберите настройку kodopis.endpoint или разрешите.",
     en="The server {endpoint} is not used, you did not allow it; clear the setting kodopis.endpoint or allow it.",
 )
 LOADING_TITLE = Message(ru="Кодопись: загружается {title}", en="Kodopis: loading {title}")
+SECONDS = Message(ru="{count} с", en="{count} s")
 THINKING_TITLE = Message(ru="Кодопись: пишется код", en="Kodopis: writing code")
 EXPLAINING_TITLE = Message(ru="Кодопись: пишется объяснение", en="Kodopis: explaining")
 EXTRA_MISSING = Message(
@@ -81,8 +84,8 @@ EXTRA_MISSING = Message(
     en='The engine is not installed: run “pip install "kodopis[engine]"” or set kodopis.endpoint.',
 )
 NO_FORMAT_FOR_KIND = Message(
-    ru="Модель {model} не умеет такие запросы ({kind}); выберите другую модель командой «kodopis models list».",
-    en="The model {model} cannot answer such requests ({kind}); choose another with “kodopis models list”.",
+    ru="Модель {model} не отвечает на такие запросы ({kind}); выберите другую модель командой «kodopis models list».",
+    en="The model {model} does not answer such requests ({kind}); choose another with “kodopis models list”.",
 )
 
 UNKNOWN_PROMPT_FORMAT = Message(
@@ -96,7 +99,7 @@ NOT_OPEN = Message(
     en="The file {uri} is not open in the editor; open it and try again.",
 )
 NOT_PYTHON = Message(
-    ru="Кодопись пишет только код на Python, а это {language}; откройте файл .py.",
+    ru="Кодопись пишет код только на Python, а это {language}; откройте файл .py.",
     en="Kodopis writes Python only, and this is {language}; open a .py file.",
 )
 BAD_ARGUMENT = Message(
@@ -105,7 +108,7 @@ BAD_ARGUMENT = Message(
 )
 NOTHING_SELECTED = Message(ru="Ничего не выделено; выделите код и повторите.", en="Nothing is selected; select code.")
 NO_FUNCTION_HERE = Message(
-    ru="Здесь нет функции или класса; поставьте курсор внутрь и повторите.",
+    ru="Здесь нет ни функции, ни класса; поставьте курсор внутрь нужного определения и повторите.",
     en="There is no function or class here; put the cursor inside one and try again.",
 )
 DOCUMENT_CHANGED = Message(
@@ -137,7 +140,7 @@ EXPLANATION_CUT = Message(
     en="The explanation is longer than the model writes at once and was cut; select less code.",
 )
 LEFT_OUT = Message(
-    ru="Показано не всё: модель прочла первые {read} строк выделения из {total}.",
+    ru="Объяснено не всё: модель прочла только начало выделения (строк: {read} из {total}).",
     en="Not everything is covered: the model read the first {read} lines of {total} selected.",
 )
 SELECTION_TOO_LONG = Message(
@@ -159,7 +162,7 @@ TESTS_FILE_UNREADABLE = Message(
 ACTION_WRITE = Message(ru="Кодопись: написать код по комментарию", en="Kodopis: write code by this comment")
 ACTION_EXPLAIN = Message(ru="Кодопись: объяснить выделенное", en="Kodopis: explain the selection")
 ACTION_FIX = Message(ru="Кодопись: исправить", en="Kodopis: fix")
-ACTION_DOCSTRING = Message(ru="Кодопись: написать docstring", en="Kodopis: write a docstring")
+ACTION_DOCSTRING = Message(ru="Кодопись: написать докстринг", en="Kodopis: write a docstring")
 ACTION_TESTS = Message(ru="Кодопись: написать тесты", en="Kodopis: write tests")
 
 # Engine
@@ -192,8 +195,8 @@ ENGINE_REFUSED = Message(
     en="The model's server did not accept the request ({detail}): check that kodopis.endpoint is llama.cpp or vLLM.",
 )
 ENGINE_FAILED = Message(
-    ru="Модель не смогла ответить ({detail}): перезапустите её командой kodopis stop и повторите запрос.",
-    en="The model failed to answer ({detail}): restart it with kodopis stop and ask again.",
+    ru="Модель не смогла ответить ({detail}): остановите её командой kodopis stop и повторите запрос.",
+    en="The model failed to answer ({detail}): stop it with kodopis stop and ask again.",
 )
 CONTEXT_TOO_LONG = Message(
     ru="Запрос не помещается в контекст модели ({detail}): сократите выделение или увеличьте kodopis.nCtx.",
@@ -261,15 +264,11 @@ HELP_KODOPIS = Message(
     ru="Кодопись: русский комментарий становится кодом на Python, без сети.",
     en="Kodopis: a Russian comment becomes Python code, offline.",
 )
-HELP_EXIT_CODES = Message(
-    ru="Коды выхода: 0 сделано, 1 не получилось, 2 неверная командная строка.",
-    en="Exit codes: 0 done, 1 failed, 2 wrong command line.",
-)
 HELP_VERSION = Message(ru="показать версию", en="show the version")
 HELP_SERVE = Message(
     ru="языковой сервер для редактора (команда по умолчанию)", en="language server for an editor (the default)"
 )
-HELP_STDIO = Message(ru="говорить через stdin и stdout (по умолчанию)", en="speak over stdin and stdout (default)")
+HELP_STDIO = Message(ru="работать через stdin и stdout (по умолчанию)", en="serve over stdin and stdout (default)")
 HELP_TCP = Message(
     ru="ждать редактор по TCP; только адреса этой машины", en="wait for an editor on TCP; this machine's addresses only"
 )
@@ -279,12 +278,14 @@ HELP_ASK = Message(ru="код по инструкции, на экран", en="c
 HELP_ASK_INSTRUCTION = Message(
     ru="что написать; без неё действует комментарий в строке --line", en="what to write; else the comment on --line"
 )
-HELP_ASK_FILE = Message(ru="файл, в который код должен встать", en="the file that the code is for")
+HELP_ASK_FILE = Message(ru="файл, для которого нужен код", en="the file that the code is for")
 HELP_ASK_LINE = Message(
-    ru="строка файла, после которой встанет код (с 1; без неё конец файла)",
-    en="the line of the file that the code comes after (from 1; default: the file's end)",
+    ru="номер строки, после которой встанет код (с 1; по умолчанию конец файла)",
+    en="the number of the line that the code comes after (from 1; default: the file's end)",
 )
-HELP_ASK_MODEL = Message(ru="модель: id каталога или путь к GGUF", en="model: an id of the catalog, or a GGUF file")
+HELP_ASK_MODEL = Message(
+    ru="модель: имя из каталога или путь к файлу GGUF", en="model: an id from the catalog, or a GGUF file"
+)
 HELP_ASK_ENDPOINT = Message(
     ru="сервер llama.cpp или OpenAI вместо движка на этой машине",
     en="a llama.cpp or OpenAI server instead of this machine's engine",
@@ -294,7 +295,6 @@ HELP_AS_JSON = Message(ru="ответ одной строкой JSON", en="answe
 HELP_DOCTOR = Message(ru="проверить установку и измерить скорость", en="check the installation and measure its speed")
 HELP_STATUS = Message(ru="какие движки запущены", en="which engines run")
 HELP_STOP = Message(ru="остановить все движки", en="stop all engines")
-HELP_MODELS_COMMAND = Message(ru="модели: список, скачать, проверить, удалить", en="models: list, get, verify, remove")
 TCP_ADDRESS = Message(
     ru="--tcp ждёт адрес этой машины вида 127.0.0.1:2087, а не {address}; исправьте адрес.",
     en="--tcp wants an address of this machine such as 127.0.0.1:2087, not {address}; correct it.",
@@ -343,12 +343,12 @@ DOCTOR_ADAPTER = Message(
     ru="Адаптер: {id}, сила {scale}, SHA-256 {sha256}", en="Adapter: {id}, scale {scale}, SHA-256 {sha256}"
 )
 ENDPOINT_WITHOUT_ADAPTER = Message(
-    ru="Сервер {endpoint} не загрузил адаптер {adapter}, отвечает его модель: адаптер даётся ему при запуске (--lora).",
+    ru="Сервер {endpoint} не загрузил адаптер {adapter}, отвечает его модель: передайте адаптер при запуске (--lora).",
     en="The server {endpoint} has not loaded the adapter {adapter}, its model answers: give it at its start (--lora).",
 )
 DOCTOR_NO_ADAPTER = Message(ru="Адаптер: нет", en="Adapter: none")
 DOCTOR_SPEED = Message(
-    ru="Скорость: чтение {prefill} токенов/с, письмо {decode} токенов/с",
+    ru="Скорость: чтение запроса {prefill} токенов/с, генерация {decode} токенов/с",
     en="Speed: prefill {prefill} tokens/s, decode {decode} tokens/s",
 )
 DOCTOR_NEXT_EXTRA = Message(

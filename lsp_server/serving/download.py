@@ -75,5 +75,6 @@ def _report(line: bytes, on_progress: OnProgress) -> str:
         return ""
     done, total = event.get("done_bytes"), event.get("total_bytes")
     if isinstance(done, int) and isinstance(total, int) and total > 0:
-        on_progress(min(100, done * 100 // total), f"{done / 1e6:.0f} / {total / 1e6:.0f} MB")
+        text = messages.DOWNLOADED(done=f"{done / 1e6:.0f}", total=f"{total / 1e6:.0f}")
+        on_progress(min(100, done * 100 // total), text)
     return str(event.get("message", "")) if event.get("event") == "error" else ""

@@ -181,7 +181,7 @@ class Engines:
                 def on_wait(seconds: float, percent: int | None) -> None:
                     if not this.done():
                         self._editor.update_status(state="loading", percent=percent)
-                        report(percent, f"{seconds:.0f} s")
+                        report(percent, messages.SECONDS(count=f"{seconds:.0f}"))
                     elif self._n_thinking and self._settings == choice.settings:
                         # Started again. The progress has ended, and only `thinking` tells when this has.
                         self._editor.update_status(state="loading", percent=percent)
@@ -314,7 +314,7 @@ def _process(choice: Choice) -> EngineProcess:
 
 
 def _size(entry: ModelEntry) -> str:
-    return f"{entry.size_bytes / 1e9:.1f} GB" if entry.size_bytes else "?"
+    return messages.GIGABYTES(size=f"{entry.size_bytes / 1e9:.1f}") if entry.size_bytes else "?"
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The text of a file as the steps of the pipeline see it: lines and places, free of LSP's position encodings.
 
-Columns here are Python string indices (code points). Only `features` converts from and to LSP positions.
+Columns here are Python string indices (code points). Only `lsp_server.connection.workspace` converts from and to LSP
+positions.
 """
 
 from __future__ import annotations

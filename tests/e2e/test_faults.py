@@ -119,7 +119,7 @@ async def test_a_download_is_asked_for_once_and_named(start: StartEditor) -> Non
         assert await editor.complete(uri, editor.end(uri, 2), AUTOMATIC) is None
     await editor.until(lambda: editor.questions, "a question")
     (question,) = editor.questions
-    assert all(part in question.message for part in ("0.5 GB", "Apache-2.0", "huggingface.co/Qwen"))
+    assert all(part in question.message for part in ("0.5 ГБ", "Apache-2.0", "huggingface.co/Qwen"))
     assert editor.shown == []  # the question is enough, as long as it is open
     editor.may_answer.set()
     for _ in range(200):  # the no is on its way

@@ -103,7 +103,7 @@ def test_a_loss_that_is_no_number_makes_no_adapter(best: float | None) -> None:
 @pytest.mark.parametrize(
     ("targets", "part"),
     [
-        (("q_proj", "v_prj"), "'v_prj' will not do, down_proj | gate_proj"),
+        (("q_proj", "v_prj"), "'v_prj' will not do, needed: down_proj | gate_proj"),
         (("q_proj", "norm"), "'norm' will not do"),
         (".*v_prj", "'.*v_prj' will not do"),
         ("*", "'*' will not do"),

@@ -64,8 +64,8 @@ local texts = {
     ru = 'Модель не скачана: повторите :Kodopis download.',
     en = 'The model is not downloaded: try :Kodopis download again.',
   },
-  automatic_on = { ru = 'Подсказки сами: включены.', en = 'Automatic suggestions: on.' },
-  automatic_off = { ru = 'Подсказки сами: выключены.', en = 'Automatic suggestions: off.' },
+  automatic_on = { ru = 'Автоматические подсказки: включены.', en = 'Automatic suggestions: on.' },
+  automatic_off = { ru = 'Автоматические подсказки: выключены.', en = 'Automatic suggestions: off.' },
   statistics = {
     ru = 'Показано %d, принято %d, токенов %d, %.1f токенов/с, из кэша %d.',
     en = 'Shown %d, accepted %d, tokens %d, %.1f tokens/s, from the cache %d.',
@@ -81,11 +81,11 @@ local texts = {
   remote = { ru = 'удалённый', en = 'remote' },
   health_editor = { ru = 'Редактор', en = 'Editor' },
   health_native = {
-    ru = 'Призрачный текст показывает сам Neovim (vim.lsp.inline_completion).',
+    ru = 'Подсказки показывает сам Neovim (vim.lsp.inline_completion).',
     en = 'Ghost text is shown by Neovim itself (vim.lsp.inline_completion).',
   },
   health_fallback = {
-    ru = 'В этом Neovim нет vim.lsp.inline_completion: призрачный текст показывает сам плагин.',
+    ru = 'В этом Neovim нет vim.lsp.inline_completion: подсказки показывает сам плагин.',
     en = 'This Neovim has no vim.lsp.inline_completion: the plugin shows the ghost text itself.',
   },
   -- no full stop after the tag: Neovim would take it for a part of it
@@ -114,7 +114,7 @@ local texts = {
     en = 'The command "%s" does not answer: %s. Run it in a terminal.',
   },
   health_version = { ru = 'Версия сервера: %s', en = 'Server version: %s' },
-  health_attached = { ru = 'Подключён буферов: %d.', en = 'Attached buffers: %d.' },
+  health_attached = { ru = 'Подключено буферов: %d.', en = 'Attached buffers: %d.' },
   health_not_attached = {
     ru = 'Сервер ещё не запущен: он запустится с первым файлом Python.',
     en = 'The server is not running yet: it starts with the first Python file.',
@@ -125,7 +125,7 @@ local texts = {
     en = 'The server did not answer within %d s: see :Kodopis log.',
   },
   health_no_inline = {
-    ru = 'Сервер не умеет textDocument/inlineCompletion: обновите его (pip install -U папка-проекта).',
+    ru = 'Сервер не поддерживает textDocument/inlineCompletion: обновите его (pip install -U папка-проекта).',
     en = 'The server does not know textDocument/inlineCompletion: update it (pip install -U folder-of-the-project).',
   },
 }

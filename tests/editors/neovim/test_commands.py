@@ -343,7 +343,7 @@ def test_checkhealth(start: StartEditor, *, hidden: bool) -> None:
     assert ("показывает сам плагин" if hidden else "показывает сам Neovim") in report
     assert "Команда запускается" in report
     assert "Версия сервера" in report
-    assert "Подключён буферов: 1" in report
+    assert "Подключено буферов: 1" in report
     assert "Кодопись: " in report
 
 

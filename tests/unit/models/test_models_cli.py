@@ -23,12 +23,12 @@ ID = "qwen2.5-coder-0.5b"
 def test_help_is_in_the_users_language(commands: Run) -> None:
     russian, english = commands("--help"), commands("--help", KODOPIS_LANG="en")
     assert (russian.returncode, english.returncode) == (0, 0)
-    assert "Коды завершения" in russian.stdout
+    assert "Коды выхода" in russian.stdout
     assert "использование:" in russian.stdout
-    assert "Exit codes: 0 done, 1 failed, 2 wrong command." in english.stdout
+    assert "Exit codes: 0 done, 1 failed, 2 wrong command line." in english.stdout
     for name in ("list", "get", "verify", "path", "add", "remove"):
         assert name in russian.stdout
-        assert "Коды завершения" in commands(name, "--help").stdout
+        assert "Коды выхода" in commands(name, "--help").stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("gte",), ("get", "--progress", "dots"), ("add",), ("list", "more")])

@@ -64,8 +64,14 @@ local texts = {
     ru = 'Модель не скачана: повторите :Kodopis download.',
     en = 'The model is not downloaded: try :Kodopis download again.',
   },
-  automatic_on = { ru = 'Автоматические подсказки: включены.', en = 'Automatic suggestions: on.' },
-  automatic_off = { ru = 'Автоматические подсказки: выключены.', en = 'Automatic suggestions: off.' },
+  automatic_on = {
+    ru = 'Автоматические подсказки: включены.',
+    en = 'Automatic suggestions: on.',
+  },
+  automatic_off = {
+    ru = 'Автоматические подсказки: выключены.',
+    en = 'Automatic suggestions: off.',
+  },
   statistics = {
     ru = 'Показано %d, принято %d, токенов %d, %.1f токенов/с, из кэша %d.',
     en = 'Shown %d, accepted %d, tokens %d, %.1f tokens/s, from the cache %d.',

@@ -138,7 +138,7 @@ def test_leftovers_that_the_server_cannot_continue_do_not_stay(tmp_path: Path, s
 
 def test_an_answer_that_cannot_be_decoded_is_one_sentence(at_hub: Fetcher, hub: Hub) -> None:
     hub.encoding = "gzip"
-    assert "прервалась" in at_hub.fails()
+    assert "прервалось" in at_hub.fails()
 
 
 def test_two_processes_fetch_once(at_hub: Fetcher, hub: Hub) -> None:

@@ -23,13 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from benchmarks.chosen import chosen
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import told, whole_number
 from benchmarks.records import Record, Records
-from lsp_server.errors import KodopisError
-from lsp_server.serving.choice import choose
-from lsp_server.settings import Settings
 from lsp_server.source.syntax import compiles
-from models.errors import ModelError
 
 CODE = Path(__file__).parent.parent / "lsp_server"
 Kind = Literal["argument", "rest of line", "middle of line", "line"]
@@ -112,7 +110,7 @@ def _is_operand(token: tokenize.TokenInfo) -> bool:
     return token.type in (tokenize.NUMBER, tokenize.STRING)
 
 
-def chosen(n_pieces: int, folder: Path = CODE) -> list[Piece]:
+def drawn(n_pieces: int, folder: Path = CODE) -> list[Piece]:
     """As many pieces of each kind, drawn from all files with a fixed seed."""
     drawing = random.Random(_SEED)
     each = max(1, n_pieces // len(KINDS))
@@ -177,15 +175,16 @@ def report(rows: Sequence[Record]) -> Iterator[str]:
 
 
 async def _main(options: argparse.Namespace) -> list[Record]:
-    model = choose(Settings(model=options.model)).model_id
+    model = chosen({"model": options.model}).model_id
     editor = BenchmarkEditor({"model": options.model})
     await editor.start()
     try:
-        return await run(chosen(options.pieces), editor, model, Records(options.out))
+        return await run(drawn(options.pieces), editor, model, Records(options.out))
     finally:
         await editor.stop()
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Run and print. Exit code 2 where there is no model to run."""
     parser = argparse.ArgumentParser(
@@ -194,15 +193,11 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", default="qwen2.5-coder-0.5b", help="catalog id or path of a GGUF file")
-    parser.add_argument("--pieces", type=int, default=60, help="how many, of four kinds")
+    parser.add_argument("--pieces", type=whole_number(1), default=60, help="how many, of four kinds")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
     parser.add_argument("--failed", action="store_true", help="show what broke the file, and where nothing came")
     options = parser.parse_args(arguments)
-    try:
-        rows = asyncio.run(_main(options))
-    except (KodopisError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    rows = asyncio.run(_main(options))
     if options.failed:
         for row in rows:
             if row["is_empty"] or not row["compiles"]:

@@ -41,9 +41,9 @@ def test_pieces_fit_where_they_were(folder: Path) -> None:
 
 
 def test_as_many_pieces_of_each_kind_the_same_each_time() -> None:
-    pieces = completion.chosen(40)
+    pieces = completion.drawn(40)
     assert [sum(piece.kind == kind for piece in pieces) for kind in completion.KINDS] == [10] * 4
-    assert pieces == completion.chosen(40)
+    assert pieces == completion.drawn(40)
     assert all(compiles(piece.whole) for piece in pieces)
 
 

@@ -214,7 +214,7 @@ def report(title: str, pairs: Sequence[Pair]) -> Iterator[str]:
         yield f"time to the whole answer where both pass ({len(both)}), adapter / base: {ratio:.2f}  bar ≤ 0.8"
     passed = [pair.tuned for pair in pairs if pair.tuned["passed"] and pair.tuned.get("raw") is not None]
     if passed:
-        unshaped = sum(_is_as_said(row) for row in passed)
+        unshaped = sum(ask.is_as_said(row["raw"], row["answer"]) for row in passed)
         yield f"passing answers that needed no shaping: {unshaped / len(passed):.1%} of {len(passed)}  bar ≥ 95%"
 
 
@@ -249,15 +249,6 @@ def _tokens(pairs: Sequence[Pair]) -> Iterator[str]:
         yield f"{name}: {sums[0] / len(pairs):.1f} | {sums[1] / len(pairs):.1f} a case"
     ratios = [made / max(1, shown) for made, shown in zip(*totals.values(), strict=True)]
     yield f"generated / shown: {ratios[0]:.2f} | {ratios[1]:.2f}  bar ≤ 1.1"
-
-
-def _is_as_said(row: Record) -> bool:
-    """Whether the answer is what the model said, but for blank ends and the closing fence of a conversation.
-
-    A file's CRLF is no shaping: models are shown LF.
-    """
-    said = str(row["raw"]).rstrip().removesuffix("```")
-    return said.strip() == str(row["answer"]).strip().replace("\r\n", "\n")
 
 
 def _show(pair: Pair) -> None:

@@ -54,6 +54,12 @@ class Piece:
         """The text with the piece."""
         return put(self.text, self.line, self.column, self.piece)
 
+    @property
+    def digest(self) -> str:
+        """Names the piece. One and the same place may be an argument and the middle of a line."""
+        said = f"{self.kind}:{self.line}:{self.column}:{self.piece}\n{self.text}"
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
 
 def put(text: str, line: int, column: int, piece: str) -> str:
     """A text with a piece at a place."""
@@ -131,8 +137,7 @@ async def run(pieces: Sequence[Piece], editor: BenchmarkEditor, model: str, reco
     """Ask for each piece that is not recorded yet."""
     rows = []
     for number, piece in enumerate(pieces, start=1):
-        digest = hashlib.sha256(f"{piece.text}{piece.line}:{piece.column}".encode()).hexdigest()[:16]
-        key = f"{model}/{digest}"
+        key = f"{model}/{piece.digest}"
         rows.append(records.get(key) or records.add(key, await _asked(piece, editor)))
         if sys.stderr.isatty() or number % 20 == 0:
             print(f"{number}/{len(pieces)}", file=sys.stderr, flush=True)

@@ -27,6 +27,7 @@ from peft.tuners.lora import LoraLayer
 
 from benchmarks.console import told, whole_number
 from benchmarks.editing import cases
+from benchmarks.editing.ask import is_as_said
 from benchmarks.editing.cases import EditingCase
 from finetune.base import Base, load_model
 from finetune.evaluate import sandbox
@@ -103,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _ask(prompt_format: str, options: argparse.Namespace) -> list[Asked]:
-    """All cases that an adapter would answer: code for a comment. The rest is routed to the base."""
+    """The cases of code for a comment. Those under a docstring are asked in a form of their own."""
     settings = Settings(model=options.model, adapter="none", prompt_format=prompt_format)
     served = await serve(choose(settings))
     chosen = [case for case in cases.load("dev") if case.kind != "docstring"]
@@ -164,7 +165,7 @@ def _check(asked: Asked, said: tuple[str, bool]) -> Answered:
     document = "".join(source.lines[: place.line]) + shown + line[place.replace_end :]
     document += "".join(source.lines[place.line + 1 :])
     outcome = sandbox.run(case.program(document), files=case.files)
-    return Answered(case.kind, outcome.passed, (plan.prompt.answer_head + text).strip() == shown.strip())
+    return Answered(case.kind, outcome.passed, is_as_said(plan.prompt.answer_head + text, shown))
 
 
 def report(name: str, base: Sequence[Answered], tuned: Sequence[Answered]) -> Iterator[str]:

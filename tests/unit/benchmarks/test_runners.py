@@ -12,6 +12,7 @@ from benchmarks.client import BenchmarkEditor
 from benchmarks.console import BenchmarkError
 from benchmarks.editing import __main__ as editing
 from benchmarks.editing import cases
+from benchmarks.editing.report import report as editing_report
 from benchmarks.records import Records
 from lsp_server.engine.process import running_engines, stop_engine
 
@@ -187,6 +188,12 @@ async def test_a_request_that_reaches_no_model_is_no_empty_answer(scripted: str)
             await editor.complete(editor.open(text), text, 1, 0)
     finally:
         await editor.stop()
+
+
+def test_the_median_of_two_times_is_between_them() -> None:
+    row = {"kind": "class", "split": "dev", "passed": True, "problems": [], "has_fence_or_chatter": False}
+    row |= {"is_empty": False, "n_shown": 1, "n_generated": 1, "raw": "x", "is_shape_lost": None}
+    assert "median 2.00 s" in editing_report([row | {"wall_ms": 1000.0}, row | {"wall_ms": 3000.0}], "server", "m")
 
 
 def test_the_report_on_an_adapter_says_what_the_servers_said() -> None:

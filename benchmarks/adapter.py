@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import statistics
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -23,17 +22,14 @@ from typing import Any, cast, get_args
 
 from benchmarks import humaneval
 from benchmarks.by_hand import BareModel
+from benchmarks.chosen import adapter_name, chosen
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import BenchmarkError, told, whole_number
 from benchmarks.editing import ask, cases
 from benchmarks.records import Record, Records
 from finetune.evaluate.intervals import paired_bootstrap
 from lsp_server.engine.base import Chunk, CompletionRequest
-from lsp_server.errors import KodopisError
-from lsp_server.serving.choice import choose, serve
-from lsp_server.settings import Settings
-from models.catalog import Catalog
-from models.errors import ModelError
-from models.store import sha256_of
+from lsp_server.serving.choice import Choice, serve
 
 _SETS = ("editing", "ru", "en", "speed")
 _SPEED_ROUNDS = 5
@@ -59,17 +55,11 @@ class _Sides:
     name: str
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Run and print. Exit code 2 where a model, an adapter or data is missing."""
     options = _parser().parse_args(arguments)
-    try:
-        found = asyncio.run(_run(options))
-    except FileNotFoundError as error:
-        print(f"No evaluation data: set KODOPIS_EVAL_DATA to the folder with {error}.", file=sys.stderr)
-        return 2
-    except (KodopisError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = asyncio.run(_run(options))
     for title, pairs in found.items():
         print("\n".join(report(title, pairs)), end="\n\n")
     if "speed" in (options.only or _SETS):
@@ -88,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", choices=_SETS, action="append", help="may be repeated; default: all")
     parser.add_argument("--split", choices=get_args(cases.Split), default="confirm", help="of the editing cases")
     parser.add_argument("--kind", choices=sorted(cases.KINDS), help="editing cases of this kind alone")
-    parser.add_argument("--limit", type=int, help="about so many editing cases; the first so many of the others")
+    limit = "about so many editing cases; the first so many of the others"
+    parser.add_argument("--limit", type=whole_number(1), help=limit)
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
     parser.add_argument("--failed", action="store_true", help="show what one of them passed and the other did not")
     return parser
@@ -96,12 +87,13 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace) -> dict[str, list[Pair]]:
     wanted = options.only or list(_SETS)
-    tasks = {language: _tasks(language, options.limit) for language in ("ru", "en") if language in wanted}
-    if wanted == ["speed"]:
-        return {}
+    tasks = {language: humaneval.load(language)[: options.limit] for language in ("ru", "en") if language in wanted}
     records = Records(options.out)
+    choice = _choice(options)
+    if set(wanted) == {"speed"}:
+        return {}
     common = {"model": options.model, "timeBudgetMs": 0}
-    tuned = {"adapter": options.adapter, "adapterScale": options.scale, "promptFormat": options.prompt_format}
+    tuned = _tuned(options)
     found: dict[str, list[Pair]] = {}
     async with AsyncExitStack() as stack:
         counter = await BareModel.of(options.model)
@@ -110,44 +102,41 @@ async def _run(options: argparse.Namespace) -> dict[str, list[Pair]]:
         for editor in (base, adapted):
             await editor.start()
             stack.push_async_callback(editor.stop)
-        sides = _Sides(base, adapted, counter, _name(options))
+        sides = _Sides(base, adapted, counter, adapter_name(choice))
         if "editing" in wanted:
-            chosen = [case for case in cases.load(options.split) if options.kind in (None, case.kind)]
-            chosen = chosen[:: max(1, len(chosen) // options.limit)] if options.limit else chosen
-            found[f"editing cases, {options.split}"] = await _editing(chosen, sides, records)
-        for language, some in tasks.items():
-            found[f"HumanEval-XL {language} dev"] = await _humaneval(some, language, sides, records)
+            some = [case for case in cases.load(options.split) if options.kind in (None, case.kind)]
+            some = some[:: max(1, len(some) // options.limit)] if options.limit else some
+            found[f"editing cases, {options.split}"] = await _editing(some, sides, records)
+        for language, of_language in tasks.items():
+            found[f"HumanEval-XL {language} dev"] = await _humaneval(of_language, language, sides, records)
     if options.failed:
         for pair in (pair for pairs in found.values() for pair in pairs):
             _show(pair)
     return found
 
 
-def _tasks(language: str, limit: int | None) -> list[humaneval.Task]:
-    folder = os.environ.get("KODOPIS_EVAL_DATA", "")
-    if not folder:
-        raise FileNotFoundError(f"humaneval_xl_{language}_dev.jsonl")
-    return humaneval.load(language, Path(folder))[:limit]
+def _tuned(options: argparse.Namespace) -> dict[str, Any]:
+    return {"adapter": options.adapter, "adapterScale": options.scale, "promptFormat": options.prompt_format}
 
 
-def _name(options: argparse.Namespace) -> str:
-    """Changes with the adapter's file, its scale and its format."""
-    catalog = Catalog.load()
-    adapter = catalog.adapter(options.adapter, catalog.resolve(options.model))
-    digest = sha256_of(adapter.path)[:12] if adapter else "none"
-    return f"{digest}:{'routed' if options.scale is None else options.scale}:{options.prompt_format}"
+def _choice(options: argparse.Namespace) -> Choice:
+    """The model with the adapter. Raises what `chosen` does, and BenchmarkError where there is no adapter."""
+    choice = chosen({"model": options.model, **_tuned(options)})
+    if not choice.adapter_id:
+        raise BenchmarkError(f"{choice.model_id} has no adapter: name one with --adapter.")
+    return choice
 
 
-async def _editing(chosen: Sequence[cases.EditingCase], sides: _Sides, records: Records) -> list[Pair]:
+async def _editing(some: Sequence[cases.EditingCase], sides: _Sides, records: Records) -> list[Pair]:
     pairs = []
-    for case in chosen:
+    for case in some:
         key = ask.key(case, "server", sides.counter.name)
 
         async def answer(editor: BenchmarkEditor, case: cases.EditingCase = case) -> ask.Result:
             return await ask.ask_server(case, editor, sides.counter, look_for_spans=False)
 
         pairs.append(await _pair(case.kind, key, answer, sides, records))
-        _progress("editing", len(chosen), pairs)
+        _progress("editing", len(some), pairs)
     return pairs
 
 
@@ -183,8 +172,10 @@ async def _pair(
 
 async def _speed(options: argparse.Namespace) -> str:
     """Decoding with the adapter and without, in turns, in one engine."""
-    served = await serve(choose(Settings(model=options.model, adapter=options.adapter, adapter_scale=options.scale)))
+    served = await serve(_choice(options))
     try:
+        if served.trouble:  # the engine refuses what its header promised
+            raise BenchmarkError(served.trouble)
         prompt = await served.engine.tokenize("def area(width, height):\n    return width * height\n\n\ndef volume(")
         speeds: dict[str, list[float]] = {"bare": [], "adapter": []}
         for _ in range(_SPEED_ROUNDS):
@@ -215,6 +206,7 @@ def report(title: str, pairs: Sequence[Pair]) -> Iterator[str]:
     yield _rate("all", pairs)
     either = sum(pair.base["passed"] or pair.tuned["passed"] for pair in pairs)
     yield f"one of both passes: {either / len(pairs):.1%}"
+    yield from _problems(pairs)
     yield from _tokens(pairs)
     both = [pair for pair in pairs if pair.base["passed"] and pair.tuned["passed"]]
     if both:
@@ -222,7 +214,7 @@ def report(title: str, pairs: Sequence[Pair]) -> Iterator[str]:
         yield f"time to the whole answer where both pass ({len(both)}), adapter / base: {ratio:.2f}  bar ≤ 0.8"
     passed = [pair.tuned for pair in pairs if pair.tuned["passed"] and pair.tuned.get("raw") is not None]
     if passed:
-        unshaped = sum(_is_as_said(row) for row in passed)
+        unshaped = sum(ask.is_as_said(row["raw"], row["answer"]) for row in passed)
         yield f"passing answers that needed no shaping: {unshaped / len(passed):.1%} of {len(passed)}  bar ≥ 95%"
 
 
@@ -231,6 +223,13 @@ def _rate(name: str, pairs: Sequence[Pair]) -> str:
     gain = paired_bootstrap(base, tuned)
     rates = f"{sum(base) / len(base):>7.1%} {sum(tuned) / len(tuned):>7.1%}"
     return f"{name:<12} {len(pairs):>4} {rates}  {100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+
+
+def _problems(pairs: Sequence[Pair]) -> Iterator[str]:
+    """What a server said about itself: the numbers beside it may not be what their column says."""
+    for name, side in (("base", "base"), ("adapter", "tuned")):
+        for problem in sorted({problem for pair in pairs for problem in getattr(pair, side).get("problems", ())}):
+            yield f"the server of the {name} said: {problem}"
 
 
 def _tokens(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -250,15 +249,6 @@ def _tokens(pairs: Sequence[Pair]) -> Iterator[str]:
         yield f"{name}: {sums[0] / len(pairs):.1f} | {sums[1] / len(pairs):.1f} a case"
     ratios = [made / max(1, shown) for made, shown in zip(*totals.values(), strict=True)]
     yield f"generated / shown: {ratios[0]:.2f} | {ratios[1]:.2f}  bar ≤ 1.1"
-
-
-def _is_as_said(row: Record) -> bool:
-    """Whether the answer is what the model said, but for blank ends and the closing fence of a conversation.
-
-    A file's CRLF is no shaping: models are shown LF.
-    """
-    said = str(row["raw"]).rstrip().removesuffix("```")
-    return said.strip() == str(row["answer"]).strip().replace("\r\n", "\n")
 
 
 def _show(pair: Pair) -> None:

@@ -22,6 +22,8 @@ from pygls.lsp.client import LanguageClient
 from pygls.protocol import default_converter
 from pygls.workspace import PositionCodec
 
+from benchmarks.console import BenchmarkError
+
 SERVER = (sys.executable, "-P", "-m", "lsp_server", "serve", "--stdio")
 REQUEST_TIMEOUT_S = 300.0
 
@@ -39,7 +41,8 @@ class Raw:
 class Reply:
     """The server's answer to one request. `document` is the text with the answer in it.
 
-    `sent_at` is of `time.perf_counter`, `wall_ms` counts from it.
+    `sent_at` is of `time.perf_counter`, `wall_ms` counts from it. `problems` is what the server complained of since the
+    reply before, or since it was started: an option that it cannot use, an adapter that it refuses.
     """
 
     document: str
@@ -152,8 +155,12 @@ class BenchmarkEditor:
             self._client.text_document_did_close(types.DidCloseTextDocumentParams(text_document=identifier))
 
     async def complete(self, uri: str, text: str, line: int, column: int) -> Reply:
-        """Ask at a place (column in code points) for the document's `text`, and apply the first item."""
-        self._heard = _Heard()
+        """Ask at a place (column in code points) for the document's `text`, and apply the first item.
+
+        Raises:
+            BenchmarkError: the server could not ask its model, which says nothing of the model's answers.
+        """
+        self._heard.raw, n_before = None, len(self._heard.problems)
         lines = text.splitlines(keepends=True) or [""]
         lines += [""] if text.endswith("\n") else []
         position = self._codec.position_to_client_units(lines, types.Position(line, column))
@@ -169,11 +176,14 @@ class BenchmarkEditor:
             REQUEST_TIMEOUT_S,
         )
         wall_ms = (time.perf_counter() - started) * 1000
+        heard, self._heard = self._heard, _Heard()
+        if heard.raw is None and len(heard.problems) > n_before:
+            raise BenchmarkError(heard.problems[-1])
         items = answer.items if isinstance(answer, types.InlineCompletionList) else list(answer or ())
         document, inserted = (text, "")
         if items:
             document, inserted = self._apply(lines, items[0], position)
-        return Reply(document, inserted, started, wall_ms, self._heard.raw, tuple(self._heard.problems))
+        return Reply(document, inserted, started, wall_ms, heard.raw, tuple(heard.problems))
 
     def _apply(self, lines: list[str], item: types.InlineCompletionItem, position: types.Position) -> tuple[str, str]:
         range_ = item.range or types.Range(position, position)

@@ -23,13 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from benchmarks.chosen import chosen
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import told, whole_number
 from benchmarks.records import Record, Records
-from lsp_server.errors import KodopisError
-from lsp_server.serving.choice import choose
-from lsp_server.settings import Settings
 from lsp_server.source.syntax import compiles
-from models.errors import ModelError
 
 CODE = Path(__file__).parent.parent / "lsp_server"
 Kind = Literal["argument", "rest of line", "middle of line", "line"]
@@ -55,6 +53,12 @@ class Piece:
     def whole(self) -> str:
         """The text with the piece."""
         return put(self.text, self.line, self.column, self.piece)
+
+    @property
+    def digest(self) -> str:
+        """Names the piece. One and the same place may be an argument and the middle of a line."""
+        said = f"{self.kind}:{self.line}:{self.column}:{self.piece}\n{self.text}"
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def put(text: str, line: int, column: int, piece: str) -> str:
@@ -112,7 +116,7 @@ def _is_operand(token: tokenize.TokenInfo) -> bool:
     return token.type in (tokenize.NUMBER, tokenize.STRING)
 
 
-def chosen(n_pieces: int, folder: Path = CODE) -> list[Piece]:
+def drawn(n_pieces: int, folder: Path = CODE) -> list[Piece]:
     """As many pieces of each kind, drawn from all files with a fixed seed."""
     drawing = random.Random(_SEED)
     each = max(1, n_pieces // len(KINDS))
@@ -133,8 +137,7 @@ async def run(pieces: Sequence[Piece], editor: BenchmarkEditor, model: str, reco
     """Ask for each piece that is not recorded yet."""
     rows = []
     for number, piece in enumerate(pieces, start=1):
-        digest = hashlib.sha256(f"{piece.text}{piece.line}:{piece.column}".encode()).hexdigest()[:16]
-        key = f"{model}/{digest}"
+        key = f"{model}/{piece.digest}"
         rows.append(records.get(key) or records.add(key, await _asked(piece, editor)))
         if sys.stderr.isatty() or number % 20 == 0:
             print(f"{number}/{len(pieces)}", file=sys.stderr, flush=True)
@@ -177,15 +180,16 @@ def report(rows: Sequence[Record]) -> Iterator[str]:
 
 
 async def _main(options: argparse.Namespace) -> list[Record]:
-    model = choose(Settings(model=options.model)).model_id
+    model = chosen({"model": options.model}).model_id
     editor = BenchmarkEditor({"model": options.model})
     await editor.start()
     try:
-        return await run(chosen(options.pieces), editor, model, Records(options.out))
+        return await run(drawn(options.pieces), editor, model, Records(options.out))
     finally:
         await editor.stop()
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Run and print. Exit code 2 where there is no model to run."""
     parser = argparse.ArgumentParser(
@@ -194,15 +198,11 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", default="qwen2.5-coder-0.5b", help="catalog id or path of a GGUF file")
-    parser.add_argument("--pieces", type=int, default=60, help="how many, of four kinds")
+    parser.add_argument("--pieces", type=whole_number(1), default=60, help="how many, of four kinds")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
     parser.add_argument("--failed", action="store_true", help="show what broke the file, and where nothing came")
     options = parser.parse_args(arguments)
-    try:
-        rows = asyncio.run(_main(options))
-    except (KodopisError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    rows = asyncio.run(_main(options))
     if options.failed:
         for row in rows:
             if row["is_empty"] or not row["compiles"]:

@@ -20,11 +20,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.console import BenchmarkError, told, whole_number
 from benchmarks.leaks import planted
 from finetune.data.contamination import Index, leak_of
 from finetune.data.duplicates import Unit, find
@@ -32,6 +32,7 @@ from finetune.data.filters import refusal
 from finetune.data.rows import Row
 from finetune.data.select import Selection, compare, leaks_of
 from finetune.data.sources import read_rows
+from finetune.outside import EVALUATION_FILES, evaluation_file, evaluation_folder
 from finetune.recipe import Source
 
 SIZES = (16_000, 32_000, 65_000)
@@ -51,26 +52,31 @@ _BLOCKS = (
 )
 
 
-def main() -> None:
-    """Measure and print one JSON object."""
+@told
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print one JSON object. Exit code 2 where KODOPIS_EVAL_DATA names a folder without the tasks."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, help="one size; 0: only what is found")
+    parser.add_argument("--rows", type=whole_number(0), help="one size; 0: only what is found")
     parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.alone:
         print(json.dumps(at_size(options.alone)))
-        return
+        return 0
+    tasks = evaluation_file("humaneval_ru")
+    if tasks is None and evaluation_folder() is not None:
+        name = EVALUATION_FILES["humaneval_ru"]
+        raise BenchmarkError(f"No evaluation data: set KODOPIS_EVAL_DATA to the folder with {name}, or leave it unset.")
     sizes = SIZES if options.rows is None else (options.rows,) if options.rows else ()
     results: dict[str, Any] = {"cores": os.cpu_count(), "speed": [in_own_process(size) for size in sizes]}
     results["pairs"] = pairs_found()
-    folder = os.environ.get("KODOPIS_EVAL_DATA")
-    if folder:
+    if tasks is not None:
         index = Index.read()
-        leaks = planted(Path(folder))
+        leaks = planted(tasks.parent)
         results["leaks"] = {"planted": len(leaks), "found": sum(leak_of(one.row, index) is not None for one in leaks)}
     print(json.dumps(results, indent=1))
+    return 0
 
 
 def in_own_process(size: int) -> dict[str, Any]:
@@ -225,4 +231,4 @@ def _memory() -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -25,6 +25,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.console import BenchmarkError, told, whole_number
 from benchmarks.server import Measured
 from benchmarks.timed_engine import TimedEngine
 from lsp_server.engine.client import API_KEY_VARIABLE
@@ -76,28 +77,33 @@ class Shown:
     before_ms: float
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; exit code 1 where a bar is missed."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.editors", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeat", type=int, default=15, help="answers to measure, at least 2")
-    parser.add_argument("--windows", type=int, default=5, help="windows opened to measure the activation")
+    parser.add_argument("--repeat", type=whole_number(2), default=15, help="answers to measure, at least 2")
+    parser.add_argument("--windows", type=whole_number(1), default=5, help="windows opened to measure the activation")
     options = parser.parse_args(arguments)
     missing = setup.missing_packages()
     if missing:
         parser.error("needs these Debian packages: " + " ".join(missing))
+    bundle = _bundle()
     setup.install()
     print(f"{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        rows = [_bundle(), *_workbench(Path(folder), options.repeat, options.windows)]
+        rows = [bundle, *_workbench(Path(folder), options.repeat, options.windows)]
     for row in rows:
         print(row)
     return 0 if all(row.limit is None or row.value <= row.limit for row in rows) else 1
 
 
 def _bundle() -> Measured:
-    [vsix] = EXTENSION.glob("*.vsix")
+    found = list(EXTENSION.glob("*.vsix"))
+    if len(found) != 1:
+        raise BenchmarkError(f"{len(found)} packages in {EXTENSION}, one is needed: run make vsix first.")
+    [vsix] = found
     with zipfile.ZipFile(vsix) as archive:
         size = archive.getinfo("extension/dist/extension.js").file_size
     return Measured("the extension's bundle", size / 1024, "KiB", 600)

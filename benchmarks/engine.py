@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.console import told, whole_number
 from lsp_server.engine.base import CompletionRequest, Timings
 from lsp_server.engine.client import HttpEngine
 from lsp_server.engine.process import EngineProcess
@@ -255,19 +257,22 @@ async def run(model: Path, repeat: int, n_threads: int) -> list[Row]:
     return rows
 
 
-def main() -> None:
+@told
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print. Exit code 2 where there is no model to run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--model", type=Path, help="a GGUF file; default: the installed 0.5B")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=whole_number(1), default=5)
     parser.add_argument("--n-threads", type=int, default=psutil.cpu_count(logical=False) or 1)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     model = options.model or Store().path(Catalog.load(user=False).resolve("qwen2.5-coder-0.5b"))
     print(f"{model.name}, {options.n_threads} threads, {os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}\n")
     print("| what | ours | other | ratio | bar | met |\n|---|---|---|---|---|---|")
     for row in asyncio.run(run(model, options.repeat, options.n_threads)):
         met = "yes" if row.is_met else "NO"
         print(f"| {row.what} | {row.ours} | {row.other} | {row.ratio:.3f} | {row.bar} | {met} |")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,19 +17,18 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from benchmarks.console import BenchmarkError, told, whole_number
 from benchmarks.records import Record, Records
 from finetune.data.editing.expand import expand
 from finetune.data.render import render
 from finetune.data.rows import Row
 from finetune.data.select import select
 from finetune.data.split import split
-from finetune.errors import FinetuneError
 from finetune.evaluate.perplexity import TokenSet, general_set, measure
 from finetune.llama import Gguf, opened
 from finetune.recipe import Recipe
 from finetune.recipe_file import load
 from models.catalog import Catalog
-from models.errors import ModelError
 from models.store import Store
 
 _GENERAL = {"wikitext": 1.02, "code_alpaca": 1.0}
@@ -40,31 +39,27 @@ Sets = dict[str, dict[str, float]]
 """Of each set: `tokens`, and the perplexities of `base` and `adapter`."""
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print. Exit code 2 where the model, the adapter or the recipe is missing."""
     options = _parser().parse_args(arguments)
     records = Records(options.out)
     catalog = Catalog.load()
-    try:
-        entry = catalog.resolve(options.model)
-        file = Store().path(entry)
-        adapter = catalog.adapter(options.adapter, entry, file)
-        if adapter is None:
-            print(f"{entry.id} has no adapter: name one with --adapter.", file=sys.stderr)
-            return 2
-        recipe = load(options.recipe)[0]
-        with opened(file, n_ctx=_N_CTX) as model:
-            formats = (entry.format_for("code"), adapter.prompt.get("code") or options.prompt_format)
-            own = own_answers(model, held_out_tasks(recipe), recipe, formats)
-            general = [one for name in _GENERAL for one in general_set(name, model, options.tokens)]
-            scales = options.scale or [adapter.scale]
-            for scale, sets in measured(model, adapter.path, scales, general, own):
-                name = options.name or adapter.id
-                found = records.add(f"{name}/{scale}", {"name": name, "scale": scale, "sets": sets})
-                print("\n".join(_lines(found)), flush=True)
-    except (FinetuneError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    entry = catalog.resolve(options.model)
+    file = Store().path(entry)
+    adapter = catalog.adapter(options.adapter, entry, file)
+    if adapter is None:
+        raise BenchmarkError(f"{entry.id} has no adapter: name one with --adapter.")
+    recipe = load(options.recipe)[0]
+    with opened(file, n_ctx=_N_CTX) as model:
+        formats = (entry.format_for("code"), adapter.prompt.get("code") or options.prompt_format)
+        own = own_answers(model, held_out_tasks(recipe), recipe, formats)
+        general = [one for name in _GENERAL for one in general_set(name, model, options.tokens)]
+        scales = options.scale or [adapter.scale]
+        for scale, sets in measured(model, adapter.path, scales, general, own):
+            name = options.name or adapter.id
+            found = records.add(f"{name}/{scale}", {"name": name, "scale": scale, "sets": sets})
+            print("\n".join(_lines(found)), flush=True)
     if options.plot:
         _draw(records.rows(), options.plot)
     return 0
@@ -81,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, action="append", help="may be repeated (default: the adapter's own)")
     parser.add_argument("--prompt-format", default="qwen-fim", help="the adapter's, where no catalog knows it")
     parser.add_argument("--recipe", default="qwen2.5-coder-0.5b-cpu", help="whose test tasks are asked")
-    parser.add_argument("--tokens", type=int, default=20_000, help="of each general set")
+    parser.add_argument("--tokens", type=whole_number(0), default=20_000, help="of each general set (0: all)")
     parser.add_argument("--name", help="of the adapter, in the file and the plot")
     parser.add_argument("--out", type=Path, help="what is found, one JSON object a line")
     parser.add_argument("--plot", type=Path, help="a picture of all that --out holds")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,11 +19,12 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from benchmarks.by_hand import BareModel, Way
+from benchmarks.chosen import adapter_name, chosen
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import BenchmarkError, told, whole_number
 from benchmarks.records import Record, Records
 from finetune.evaluate import sandbox
-from lsp_server.errors import KodopisError
-from models.errors import ModelError
+from finetune.outside import EVALUATION_FILES, evaluation_file
 from models.json_lines import read_json_lines
 
 Mode = Literal["server", "prefix", "fim", "chat"]
@@ -60,11 +60,16 @@ class Result:
     answer: str
     n_generated: int | None
     wall_ms: float
+    problems: tuple[str, ...] = ()
 
 
-def load(language: str, folder: Path) -> list[Task]:
-    """The tasks of a language. Raises FileNotFoundError."""
-    rows = read_json_lines(folder / f"humaneval_xl_{language}_dev.jsonl")
+def load(language: str) -> list[Task]:
+    """The tasks of a language. Raises BenchmarkError where they are not there."""
+    path = evaluation_file(f"humaneval_{language}")
+    if path is None:
+        name = EVALUATION_FILES[f"humaneval_{language}"]
+        raise BenchmarkError(f"No evaluation data: set KODOPIS_EVAL_DATA to the folder with {name}.")
+    rows = read_json_lines(path)
     return [Task(row["task_id"], row["prompt"], row["entry_point"], row["test"]) for row in rows]
 
 
@@ -73,19 +78,21 @@ async def answer(task: Task, mode: Mode, editor: BenchmarkEditor, bare: BareMode
     prompt = task.prompt if task.prompt.endswith("\n") else task.prompt + "\n"
     started = time.perf_counter()
     n_generated: int | None
+    problems: tuple[str, ...] = ()
     if mode == "server":
         text = prompt + INDENT
         uri = editor.open(text)
         reply = await editor.complete(uri, text, text.count("\n"), len(INDENT))
         editor.close(uri)
         document, said, n_generated = reply.document, reply.inserted, reply.raw.n_tokens if reply.raw else None
+        problems = reply.problems
     else:
         bare_answer = await bare.ask(mode, prompt, "", _CHAT_TASK.format(prompt=prompt), stop=STOP)
         said, n_generated = bare_answer.code, bare_answer.n_tokens
         document = _taken_over(task, prompt, mode, said)
     wall_ms = (time.perf_counter() - started) * 1000
     outcome = await asyncio.to_thread(sandbox.run, task.program(document))
-    return Result(task.task_id, mode, outcome.passed, outcome.error, said, n_generated, round(wall_ms, 1))
+    return Result(task.task_id, mode, outcome.passed, outcome.error, said, n_generated, round(wall_ms, 1), problems)
 
 
 def _taken_over(task: Task, prompt: str, mode: Way, code: str) -> str:
@@ -95,6 +102,7 @@ def _taken_over(task: Task, prompt: str, mode: Way, code: str) -> str:
     return prompt + code
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Run and print. Exit code 2 where the data or the model is missing."""
     parser = argparse.ArgumentParser(
@@ -105,30 +113,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", default="qwen2.5-coder-0.5b", help="catalog id or path of a GGUF file")
     parser.add_argument("--language", choices=("ru", "en"), default="ru")
     parser.add_argument("--mode", choices=get_args(Mode), action="append", help="may be repeated; default: all four")
-    parser.add_argument("--limit", type=int, help="only the first so many tasks")
+    parser.add_argument("--limit", type=whole_number(1), help="only the first so many tasks")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line; an interrupted run goes on there")
     options = parser.parse_args(arguments)
-    folder = os.environ.get("KODOPIS_EVAL_DATA", "")
-    try:
-        if not folder:
-            raise FileNotFoundError("KODOPIS_EVAL_DATA")
-        tasks = load(options.language, Path(folder))[: options.limit]
-    except FileNotFoundError:
-        name = f"humaneval_xl_{options.language}_dev.jsonl"
-        print(f"No evaluation data: set KODOPIS_EVAL_DATA to the folder with {name}.", file=sys.stderr)
-        return 2
+    tasks = load(options.language)[: options.limit]
     modes = cast("list[Mode]", options.mode or list(get_args(Mode)))
-    try:
-        model, rows = asyncio.run(_run(tasks, modes, options))
-    except (KodopisError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    model, rows = asyncio.run(_run(tasks, modes, options))
     print(report(model, options.language, len(tasks), rows))
     return 0
 
 
 async def _run(tasks: Sequence[Task], modes: Sequence[Mode], options: argparse.Namespace) -> tuple[str, list[Record]]:
     records = Records(options.out)
+    adapter = adapter_name(chosen({"model": options.model}))
     bare = await BareModel.of(options.model)
     editor = BenchmarkEditor({"model": options.model})
     rows = []
@@ -136,7 +133,8 @@ async def _run(tasks: Sequence[Task], modes: Sequence[Mode], options: argparse.N
         await editor.start()
         for mode in modes:
             for task in tasks:
-                key = f"{mode}/{bare.name}/{options.language}/{task.task_id}"
+                way = f"server+{adapter}" if mode == "server" and adapter != "none" else mode
+                key = f"{way}/{bare.name}/{options.language}/{task.task_id}"
                 row = records.get(key) or records.add(key, asdict(await answer(task, mode, editor, bare)))
                 rows.append(row)
             print(f"{mode}: done", file=sys.stderr, flush=True)
@@ -165,6 +163,8 @@ def report(model: str, language: str, n_tasks: int, rows: Sequence[Record]) -> s
     by_hand = [n for mode, n in passed.items() if mode != "server"]
     if "server" in passed and by_hand:
         lines.append(f"bar: server ≥ {max(by_hand)}: {'reached' if passed['server'] >= max(by_hand) else 'missed'}")
+    for problem in sorted({problem for row in rows for problem in row.get("problems", ())}):
+        lines.append(f"the server said: {problem}")
     return "\n".join(lines)
 
 

@@ -25,19 +25,19 @@ import transformers
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 
+from benchmarks.console import told, whole_number
 from benchmarks.editing import cases
+from benchmarks.editing.ask import is_as_said
 from benchmarks.editing.cases import EditingCase
 from finetune.base import Base, load_model
 from finetune.evaluate import sandbox
 from finetune.evaluate.intervals import paired_bootstrap
 from lsp_server.answering.suggest import Plan, Question, make_plan
-from lsp_server.errors import KodopisError
 from lsp_server.serving.choice import choose, serve
 from lsp_server.settings import Settings
 from lsp_server.shaping import Shaper
 from lsp_server.source.document import Place, Source
 from models.catalog import Catalog
-from models.errors import ModelError
 from models.store import Store
 
 _BATCH = 32
@@ -63,6 +63,7 @@ class Answered:
     is_as_said: bool
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Run and print. Exit code 2 where a model or an adapter is missing."""
     parser = _parser()
@@ -71,13 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not (folder / "adapter_config.json").is_file():
             parser.error(f"{folder} has no adapter_config.json: name a PEFT adapter, as in runs/…/train/adapter")
     transformers.logging.set_verbosity_error()
-    try:
-        entry = Catalog.load().resolve(options.model)
-        base_form, adapter_form = (asyncio.run(_ask(form, options)) for form in ("auto", options.prompt_format))
-        path = Store().path(entry)
-    except (KodopisError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    entry = Catalog.load().resolve(options.model)
+    base_form, adapter_form = (asyncio.run(_ask(form, options)) for form in ("auto", options.prompt_format))
+    path = Store().path(entry)
     tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     model: Any = load_model(Base(path.parent, None, path), "fp32")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -102,12 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--adapter", action="append", type=Path, required=True, help="a PEFT adapter; may be repeated")
     parser.add_argument("--scale", action="append", type=float, help="of each adapter; may be repeated (default: 1)")
     parser.add_argument("--prompt-format", default="qwen-fim", help="that of the adapters")
-    parser.add_argument("--limit", type=int, help="about so many cases")
+    parser.add_argument("--limit", type=whole_number(1), help="about so many cases")
     return parser
 
 
 async def _ask(prompt_format: str, options: argparse.Namespace) -> list[Asked]:
-    """All cases that an adapter would answer: code for a comment. The rest is routed to the base."""
+    """The cases of code for a comment. Those under a docstring are asked in a form of their own."""
     settings = Settings(model=options.model, adapter="none", prompt_format=prompt_format)
     served = await serve(choose(settings))
     chosen = [case for case in cases.load("dev") if case.kind != "docstring"]
@@ -168,7 +165,7 @@ def _check(asked: Asked, said: tuple[str, bool]) -> Answered:
     document = "".join(source.lines[: place.line]) + shown + line[place.replace_end :]
     document += "".join(source.lines[place.line + 1 :])
     outcome = sandbox.run(case.program(document), files=case.files)
-    return Answered(case.kind, outcome.passed, (plan.prompt.answer_head + text).strip() == shown.strip())
+    return Answered(case.kind, outcome.passed, is_as_said(plan.prompt.answer_head + text, shown))
 
 
 def report(name: str, base: Sequence[Answered], tuned: Sequence[Answered]) -> Iterator[str]:

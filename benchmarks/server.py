@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import told, whole_number
 from benchmarks.timed_engine import TimedEngine
 from lsp_server.engine.client import API_KEY_VARIABLE
 from lsp_server.engine.process import running_engines, stop_engine
@@ -62,12 +63,13 @@ def source_of(n_lines: int) -> str:
     return "".join(_BLOCK.format(n=n) for n in range(max(1, n_lines // block_lines))) + _TASK
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; exit code 1 where a bar is missed."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.server", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeat", type=int, default=15, help="requests for each median")
+    parser.add_argument("--repeat", type=whole_number(1), default=15, help="requests for each median")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         rows = asyncio.run(_measure(Path(home), options.repeat))

@@ -17,6 +17,7 @@ import argparse
 import copy
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ import torch
 from peft import get_peft_model
 from trl import SFTTrainer
 
+from benchmarks.console import BenchmarkError, told, whole_number
 from finetune import pipeline
 from finetune.base import load_model, load_tokenizer, open_base
 from finetune.data.build import read_split
@@ -87,21 +89,25 @@ def now() -> float:
     return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
-def main() -> None:
-    """Measure and print one JSON object."""
+@told
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print one JSON object. Exit code 2 where the recipe, its model or its data are missing."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipe", default="qwen2.5-coder-0.5b-cpu")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--rows", type=int, default=8, help="rows of one optimiser step")
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--rows", type=whole_number(1), default=8, help="rows of one optimiser step")
+    parser.add_argument("--steps", type=whole_number(2), default=4, help="at least 2: the first does not count")
+    parser.add_argument("--threads", type=whole_number(0), default=0, help="0: as many as there are cores")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    (recipe,) = load(options.recipe, options.overrides)
+    recipe, *others = load(options.recipe, options.overrides)
+    if others:
+        names = ", ".join(one.name for one in (recipe, *others))
+        raise BenchmarkError(f"{options.recipe} is several recipes: name one of {names}.")
     run = pipeline.open_run(recipe, options.runs)
     pipeline.perform(run, ["data"])
     contestants = contestants_of(run, read_split(run, "train")[: options.rows])
@@ -112,6 +118,7 @@ def main() -> None:
     results |= {contestant.name: round(contestant.tokens_per_second, 2) for contestant in contestants}
     results["ratio"] = round(results["ours"] / max(results[one.name] for one in contestants[1:]), 3)
     print(json.dumps(results, indent=1))
+    return 0
 
 
 def contestants_of(run: Run, rows: Sequence[dict[str, Any]]) -> list[Contestant]:
@@ -129,4 +136,4 @@ def contestants_of(run: Run, rows: Sequence[dict[str, Any]]) -> list[Contestant]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
+from benchmarks.console import told
 from benchmarks.detection import cases, real_comments
 from benchmarks.detection.cases import DetectionCase, Split
 from benchmarks.detection.real_comments import RealComment
@@ -85,6 +86,7 @@ def is_triggered(comment: RealComment, *, pressed_enter: bool) -> bool:
     return found_text(lines, comment.last + 1, column) is not None
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; exit code 1 where the held-out part misses the bar."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__.splitlines()[0])

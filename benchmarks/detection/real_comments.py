@@ -73,7 +73,7 @@ def _of_file(path: str, content: bytes) -> Iterator[RealComment]:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (UnicodeDecodeError, tokenize.TokenError, SyntaxError):
         return  # Python 2, or not text: not what one edits today
-    lines = tuple(text.splitlines(keepends=True))
+    lines = tuple(io.StringIO(text))  # as tokenize counts them: `splitlines` would cut at form feeds too
     own: dict[int, int] = {}  # line → column
     for token in tokens:
         if token.type != tokenize.COMMENT:

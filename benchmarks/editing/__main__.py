@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import cast, get_args
 
 from benchmarks.by_hand import BareModel, Way
+from benchmarks.chosen import adapter_name, chosen
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import told, whole_number
 from benchmarks.editing import ask, cases
 from benchmarks.editing.ask import Mode
 from benchmarks.editing.report import report
 from benchmarks.records import Record, Records
-from lsp_server.errors import KodopisError
-from models.errors import ModelError
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """Run and print. Exit code 2 where there is no model to run."""
     parser = argparse.ArgumentParser(
@@ -34,48 +35,49 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", default="qwen2.5-coder-0.5b", help="catalog id or path of a GGUF file")
     parser.add_argument("--split", choices=(*get_args(cases.Split), "all"), default="dev")
     parser.add_argument("--mode", choices=get_args(Mode), default="server")
-    parser.add_argument("--limit", type=int, help="every n-th case, so that about this many are run")
+    parser.add_argument("--limit", type=whole_number(1), help="every n-th case, so that about this many are run")
     parser.add_argument("--only", help="cases whose id contains this")
     parser.add_argument("--out", type=Path, help="results, one JSON object a line")
     parser.add_argument("--prompt-format", default="auto", help="mode server: another prompt format than the catalog's")
     parser.add_argument("--adapter", default="auto", help="mode server: auto (the catalog's), none, an id or a file")
     parser.add_argument("--failed", action="store_true", help="show the answers that did not pass")
     options = parser.parse_args(arguments)
-    chosen = _chosen(options)
-    try:
-        rows, model = asyncio.run(_run(options, chosen))
-    except (KodopisError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.mode != "server" and (options.prompt_format, options.adapter) != ("auto", "auto"):
+        parser.error("--prompt-format and --adapter are of --mode server: by hand the bare model is asked")
+    some = _some(options)
+    if not some:
+        parser.error(f"no case of this split has {options.only} in its id")
+    rows, model = asyncio.run(_run(options, some))
     if options.failed:
         _show_failed(rows)
     print(report(rows, options.mode, model))
     return 0
 
 
-def _chosen(options: argparse.Namespace) -> list[cases.EditingCase]:
+def _some(options: argparse.Namespace) -> list[cases.EditingCase]:
     loaded = [case for case in cases.load(options.split) if not options.only or options.only in case.id]
     return loaded[:: max(1, len(loaded) // options.limit)] if options.limit else loaded
 
 
-async def _run(options: argparse.Namespace, chosen: list[cases.EditingCase]) -> tuple[list[Record], str]:
+async def _run(options: argparse.Namespace, some: list[cases.EditingCase]) -> tuple[list[Record], str]:
     records = Records(options.out)
     mode = cast("Mode", options.mode)
-    bare = await BareModel.of(options.model)
     settings = {"model": options.model, "promptFormat": options.prompt_format, "adapter": options.adapter}
-    asked = options.prompt_format if options.adapter == "none" else f"{options.prompt_format}+{options.adapter}"
+    adapter = adapter_name(chosen(settings))
+    asked = options.prompt_format if adapter == "none" else f"{options.prompt_format}+{adapter}"
+    bare = await BareModel.of(options.model)
     editor = BenchmarkEditor(settings) if mode == "server" else None
     rows = []
     try:
         if editor is not None:
             await editor.start()
-        for number, case in enumerate(chosen, start=1):
+        for number, case in enumerate(some, start=1):
             key = ask.key(case, mode, bare.name, asked if mode == "server" else "auto")
             row = records.get(key)
             if row is None:
                 row = records.add(key, asdict(await _one(case, mode, editor, bare)))
             rows.append(row)
-            _progress(number, len(chosen), rows)
+            _progress(number, len(some), rows)
     finally:
         if editor is not None:
             await editor.stop()

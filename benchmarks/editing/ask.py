@@ -114,6 +114,14 @@ def has_fence_or_chatter(case: EditingCase, answer: str) -> bool:
     return fence or bool(_CHATTER.search(code_lines))
 
 
+def is_as_said(raw: str, answer: str) -> bool:
+    """Whether the answer is what the model said, but for blank ends and the closing fence of a conversation.
+
+    A file's CRLF is no shaping: models are shown LF.
+    """
+    return raw.rstrip().removesuffix("```").strip() == answer.strip().replace("\r\n", "\n")
+
+
 async def _judged(
     case: EditingCase,
     bare: BareModel,

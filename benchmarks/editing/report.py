@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
@@ -64,5 +65,5 @@ def _quality(rows: Sequence[Record], mode: str) -> Iterable[str]:
         yield f"lost to shape alone: {n_lost / n:.1%} ({n_lost})" + ("  bar ≤ 5%" if is_server else "")
     else:
         yield "lost to shape alone, tokens generated: not known, the server sends no kodopis/raw"
-    times = sorted(row["wall_ms"] for row in rows)
-    yield f"time to the whole answer: median {times[n // 2] / 1000:.2f} s"
+    median_ms = statistics.median(row["wall_ms"] for row in rows)
+    yield f"time to the whole answer: median {median_ms / 1000:.2f} s"

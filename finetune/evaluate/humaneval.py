@@ -53,7 +53,7 @@ def bare(
     """Let the model write the body after each prompt: the first sample greedily, others at temperature 0.8."""
     answered = []
     for row in tqdm(rows, desc=f"HumanEval, {prompt_format}", unit="problem", leave=False):
-        request = CodeRequest(_docstring_of(row), prefix=row["prompt"], suffix="", indent=_INDENT)
+        request = CodeRequest(_docstring_of(row), prefix=_head(row), suffix="", indent=_INDENT)
         prompt = render_code(prompt_format, request)
         tokens = model.tokens_of(prompt.segments)
         texts = []
@@ -66,18 +66,21 @@ def bare(
                 stop=lambda text: any(end in text for end in _ENDS),
             )
             texts.append(_body(prompt.answer_head + text))
-        passed = tuple(_passes(row, row["prompt"] + text) for text in texts)
+        passed = tuple(_passes(row, _head(row) + text) for text in texts)
         answered.append(Answered(row["task_id"], passed, texts[0]))
     return answered
 
 
-def through_server(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> list[Answered] | None:
-    """Ask the language server at the place after each docstring; None where the checkout has no benchmark client."""
+def through_server(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> list[Answered] | str:
+    """Ask the language server at the place after each docstring; a string is why that could not be done."""
     try:
         client = importlib.import_module("benchmarks.client")
     except ModuleNotFoundError:
-        return None
-    return asyncio.run(_ask_server(client.BenchmarkEditor(settings), rows))
+        return "needs a checkout with `benchmarks`"
+    try:
+        return asyncio.run(_ask_server(client.BenchmarkEditor(settings), rows))
+    except client.BenchmarkError as error:  # that the server could not ask its model says nothing of the model
+        return str(error)
 
 
 async def _ask_server(editor: Any, rows: Sequence[Mapping[str, Any]]) -> list[Answered]:
@@ -85,7 +88,7 @@ async def _ask_server(editor: Any, rows: Sequence[Mapping[str, Any]]) -> list[An
     await editor.start()
     try:
         for row in tqdm(rows, desc="HumanEval, server", unit="problem", leave=False):
-            text = str(row["prompt"]) + _INDENT
+            text = _head(row) + _INDENT
             uri = editor.open(text)
             reply = await editor.complete(uri, text, text.count("\n"), len(_INDENT))
             editor.close(uri)
@@ -93,6 +96,12 @@ async def _ask_server(editor: Any, rows: Sequence[Mapping[str, Any]]) -> list[An
     finally:
         await editor.stop()
     return answered
+
+
+def _head(row: Mapping[str, Any]) -> str:
+    """The problem as the beginning of a file: what is written goes on the line below it."""
+    prompt = str(row["prompt"])
+    return prompt if prompt.endswith("\n") else prompt + "\n"
 
 
 def _docstring_of(row: Mapping[str, Any]) -> str:

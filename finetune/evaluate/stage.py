@@ -174,11 +174,11 @@ def _humaneval(run: Run, files: Files, skipped: dict[str, str]) -> list[dict[str
         found.append(_compared(f"{language}, bare", *(_bare(run, files, rows, tuned) for tuned in (False, True))))
         if not run.recipe.evaluate.through_server:
             continue
-        pair = [_served(run, files, rows, tuned=tuned) for tuned in (False, True)]
-        if pair[0] is None or pair[1] is None:
-            skipped[f"HumanEval-XL {language}, through the server"] = "needs a checkout with `benchmarks`"
+        base, tuned = (_served(run, files, rows, tuned=tuned) for tuned in (False, True))
+        if isinstance(base, str) or isinstance(tuned, str):
+            skipped[f"HumanEval-XL {language}, through the server"] = base if isinstance(base, str) else str(tuned)
         else:
-            found.append(_compared(f"{language}, through the server", pair[0], pair[1]))
+            found.append(_compared(f"{language}, through the server", base, tuned))
     return found
 
 
@@ -195,7 +195,7 @@ def _bare(run: Run, files: Files, rows: list[dict[str, Any]], tuned: bool) -> li
         )
 
 
-def _served(run: Run, files: Files, rows: list[dict[str, Any]], *, tuned: bool) -> list[humaneval.Answered] | None:
+def _served(run: Run, files: Files, rows: list[dict[str, Any]], *, tuned: bool) -> list[humaneval.Answered] | str:
     model = (files.tuned or files.base) if tuned else files.base
     adapter = files.adapter if tuned and not files.tuned else None
     settings = humaneval.server_settings(model, run.recipe.model.format_for(docstring=True), adapter, 1.0)

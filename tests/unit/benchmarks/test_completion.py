@@ -40,10 +40,17 @@ def test_pieces_fit_where_they_were(folder: Path) -> None:
     assert not any(piece.line in (0, 4, 8, 9) for piece in pieces)  # strings over lines, and lines with remarks
 
 
+def test_one_place_of_two_kinds_is_two_pieces(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("print(total)\n", encoding="utf-8")
+    pieces = list(completion.pieces_of(tmp_path / "a.py"))
+    assert sorted(piece.kind for piece in pieces if piece.piece == "total") == ["argument", "middle of line"]
+    assert len({piece.digest for piece in pieces}) == len(pieces)
+
+
 def test_as_many_pieces_of_each_kind_the_same_each_time() -> None:
-    pieces = completion.chosen(40)
+    pieces = completion.drawn(40)
     assert [sum(piece.kind == kind for piece in pieces) for kind in completion.KINDS] == [10] * 4
-    assert pieces == completion.chosen(40)
+    assert pieces == completion.drawn(40)
     assert all(compiles(piece.whole) for piece in pieces)
 
 

@@ -51,6 +51,13 @@ def test_real_comments_are_found_with_their_places(tmp_path: Path) -> None:
     assert sorted(found) == [("own line", 0, 1), ("own line", 6, 6), ("trailing", 2, 2)]
 
 
+def test_a_form_feed_does_not_move_the_places(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a-1-py3-none-any.whl", "w") as archive:
+        archive.writestr("a.py", "x = 1\n\x0c\ny = 2\n# комментарий\nz = 3\n")
+    (found,) = real_comments.comments(tmp_path)
+    assert found.lines[found.first] == "# комментарий\n"
+
+
 def test_the_score_counts_every_case_once() -> None:
     score = benchmark.score("dev")
     counted = score.right_yes + score.right_no + len(score.false_yes) + len(score.false_no)

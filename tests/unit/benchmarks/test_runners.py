@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks import adapter, humaneval
 from benchmarks.client import BenchmarkEditor
+from benchmarks.console import BenchmarkError
 from benchmarks.editing import __main__ as editing
 from benchmarks.editing import cases
+from benchmarks.editing.report import report as editing_report
 from benchmarks.records import Records
 from lsp_server.engine.process import running_engines, stop_engine
 
@@ -104,7 +106,7 @@ def test_missing_evaluation_data_is_one_clear_line(
     assert len(said) == 2 and all("KODOPIS_EVAL_DATA" in line for line in said)
 
 
-def test_a_task_of_humaneval_is_loaded_and_its_answer_judged(tmp_path: Path) -> None:
+def test_a_task_of_humaneval_is_loaded_and_its_answer_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from finetune.evaluate import sandbox
 
     row = {
@@ -114,7 +116,8 @@ def test_a_task_of_humaneval_is_loaded_and_its_answer_judged(tmp_path: Path) -> 
         "test": "def check(candidate):\n    assert candidate(2) == 4\n",
     }
     (tmp_path / "humaneval_xl_ru_dev.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    (task,) = humaneval.load("ru", tmp_path)
+    monkeypatch.setenv("KODOPIS_EVAL_DATA", str(tmp_path))
+    (task,) = humaneval.load("ru")
     assert sandbox.run(task.program(task.prompt + "    return 2 * x")).passed
     assert not sandbox.run(task.program(task.prompt + "    return x")).passed
 
@@ -161,3 +164,39 @@ def test_a_line_separator_inside_a_row_does_not_lose_it(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     row = Records(path).add("k", {"answer": "до\u2028после"})
     assert Records(path).get("k") == row
+
+
+async def test_what_the_server_says_before_it_is_asked_is_not_lost(scripted: str) -> None:
+    text = "# сложи числа ячейки\n"
+    editor = BenchmarkEditor({"model": scripted, "maxTokens": "много"})
+    await editor.start()
+    try:
+        first = await editor.complete(editor.open(text), text, 1, 0)
+        second = await editor.complete(editor.open(text), text, 1, 0)
+    finally:
+        await editor.stop()
+    assert ["kodopis.maxTokens" in problem for problem in first.problems] == [True]
+    assert second.problems == ()
+
+
+async def test_a_request_that_reaches_no_model_is_no_empty_answer(scripted: str) -> None:
+    text = "# сложи числа ячейки\n"
+    editor = BenchmarkEditor({"model": scripted, "promptFormat": "nonsense"})
+    await editor.start()
+    try:
+        with pytest.raises(BenchmarkError, match="nonsense"):
+            await editor.complete(editor.open(text), text, 1, 0)
+    finally:
+        await editor.stop()
+
+
+def test_the_median_of_two_times_is_between_them() -> None:
+    row = {"kind": "class", "split": "dev", "passed": True, "problems": [], "has_fence_or_chatter": False}
+    row |= {"is_empty": False, "n_shown": 1, "n_generated": 1, "raw": "x", "is_shape_lost": None}
+    assert "median 2.00 s" in editing_report([row | {"wall_ms": 1000.0}, row | {"wall_ms": 3000.0}], "server", "m")
+
+
+def test_the_report_on_an_adapter_says_what_the_servers_said() -> None:
+    row = {"passed": True, "n_generated": 8, "n_shown": 4, "wall_ms": 100.0, "raw": "a", "answer": "a"}
+    text = "\n".join(adapter.report("cases", [adapter.Pair("", row, row | {"problems": ["Адаптер не подходит."]})]))
+    assert "the server of the adapter said: Адаптер не подходит." in text

@@ -97,7 +97,7 @@ def installed(tmp_path: Path) -> None:
 def test_results_of_one_file_served_in_two_ways_are_kept_apart(installed: None) -> None:
     file = Catalog.load().resolve(BASE).adapter
     assert file is not None
-    ways = [{}, {"adapterScale": 0.5}, {"promptFormat": "chatml"}, {"adapter": "none"}]
+    ways: list[dict[str, object]] = [{}, {"adapterScale": 0.5}, {"promptFormat": "chatml"}, {"adapter": "none"}]
     names = {adapter_name(chosen({"model": BASE, **way})) for way in ways}
     assert len(names) == len(ways)
     assert adapter_name(chosen({"model": BASE, "adapter": file.id})) in names

@@ -26,12 +26,14 @@ from finetune.data.select import select
 from finetune.data.split import split
 from finetune.evaluate.perplexity import TokenSet, general_set, measure
 from finetune.llama import Gguf, opened
+from finetune.outside import EVALUATION_FILES, evaluation_file
 from finetune.recipe import Recipe
 from finetune.recipe_file import load
 from models.catalog import Catalog
 from models.store import Store
 
 _GENERAL = {"wikitext": 1.02, "code_alpaca": 1.0}
+_FORGOTTEN = "wikitext"
 _OWN, _OWN_BAR = "own answers", 0.85
 _N_CTX = 4096
 
@@ -41,19 +43,29 @@ Sets = dict[str, dict[str, float]]
 
 @told
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print. Exit code 2 where the model, the adapter or the recipe is missing."""
+    """Measure and print. Exit code 2 where the model, the adapter, the recipe or its tasks are missing."""
     options = _parser().parse_args(arguments)
     records = Records(options.out)
     catalog = Catalog.load()
     entry = catalog.resolve(options.model)
-    file = Store().path(entry)
+    store = Store()
+    store.require(entry)
+    file = store.path(entry)
     adapter = catalog.adapter(options.adapter, entry, file)
     if adapter is None:
         raise BenchmarkError(f"{entry.id} has no adapter: name one with --adapter.")
     recipe = load(options.recipe)[0]
+    for name in _GENERAL:
+        if evaluation_file(name) is None:
+            print(f"{name}: not measured, its data are not in KODOPIS_EVAL_DATA", file=sys.stderr)
+    if options.plot and evaluation_file(_FORGOTTEN) is None:
+        raise BenchmarkError(f"--plot needs {EVALUATION_FILES[_FORGOTTEN]} in the folder that KODOPIS_EVAL_DATA names.")
+    tasks = held_out_tasks(recipe)
+    if not tasks:
+        raise BenchmarkError(f"{options.recipe} holds no tasks back: name another recipe with --recipe.")
     with opened(file, n_ctx=_N_CTX) as model:
         formats = (entry.format_for("code"), adapter.prompt.get("code") or options.prompt_format)
-        own = own_answers(model, held_out_tasks(recipe), recipe, formats)
+        own = own_answers(model, tasks, recipe, formats)
         general = [one for name in _GENERAL for one in general_set(name, model, options.tokens)]
         scales = options.scale or [adapter.scale]
         for scale, sets in measured(model, adapter.path, scales, general, own):
@@ -120,9 +132,10 @@ def _draw(found: Sequence[Record], path: Path) -> None:
     from matplotlib import pyplot  # noqa: PLC0415 - after the backend is chosen
 
     figure, axes = pyplot.subplots(figsize=(7, 4.2))
-    for name in dict.fromkeys(one["name"] for one in found):
+    whole = [one for one in found if _FORGOTTEN in one["sets"]]  # of a run without its data there is no such point
+    for name in dict.fromkeys(one["name"] for one in whole):
         points = [(1.0, 1.0, 0.0)]  # without the adapter
-        points += [(_ratio(one, "wikitext"), _ratio(one, _OWN), one["scale"]) for one in found if one["name"] == name]
+        points += [(_ratio(one, _FORGOTTEN), _ratio(one, _OWN), one["scale"]) for one in whole if one["name"] == name]
         points.sort(key=lambda point: point[2])
         xs, ys, _ = zip(*points, strict=True)
         axes.plot(xs, ys, "o-", label=name)

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from workshop import Workshop
@@ -32,10 +33,17 @@ def _files(smoke: Workshop) -> tuple[Path, Path]:
     return run / "base" / "start-q4_k_m.gguf", adapter
 
 
+def _recipe_with_tasks(folder: Path) -> Path:
+    path = folder / "tasks.yaml"
+    path.write_text("extends: smoke-qwen2\ndata:\n  sources: [{path: corpus, limit: 100}]\n", encoding="utf-8")
+    return path
+
+
 def test_scales_are_measured_and_drawn(smoke: Workshop, tmp_path: Path) -> None:
     model, adapter = _files(smoke)
     out, plot = tmp_path / "found.jsonl", tmp_path / "found.png"
-    options = ("--model", str(model), "--adapter", str(adapter), "--recipe", "smoke-qwen2", "--name", "tiny")
+    recipe = _recipe_with_tasks(tmp_path)
+    options = ("--model", str(model), "--adapter", str(adapter), "--recipe", str(recipe), "--name", "tiny")
     done = _run(
         smoke, *options, "--scale", "0", "--scale", "1", "--tokens", "400", "--out", str(out), "--plot", str(plot)
     )
@@ -46,6 +54,8 @@ def test_scales_are_measured_and_drawn(smoke: Workshop, tmp_path: Path) -> None:
         assert nothing[name]["adapter"] == nothing[name]["base"]
         assert all_of_it[name]["adapter"] != all_of_it[name]["base"]
         assert all_of_it[name]["base"] == nothing[name]["base"]
+    assert nothing["own answers"]["tokens"] > 100
+    assert nothing["own answers"]["adapter"] != all_of_it["own answers"]["adapter"]
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
@@ -67,3 +77,31 @@ def test_a_model_without_an_adapter_is_said_in_a_sentence(smoke: Workshop) -> No
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "--adapter" in done.stderr
+
+
+def test_a_recipe_without_tasks_is_no_perplexity_of_one(smoke: Workshop) -> None:
+    model, adapter = _files(smoke)
+    done = _run(smoke, "--model", str(model), "--adapter", str(adapter), "--recipe", "smoke-qwen2")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "--recipe" in done.stderr and not done.stdout
+
+
+def test_sets_that_are_not_here_are_named(smoke: Workshop, tmp_path: Path) -> None:
+    model, adapter = _files(smoke)
+    elsewhere = replace(smoke, evaluation=tmp_path)
+    options = ("--model", str(model), "--adapter", str(adapter), "--recipe", str(_recipe_with_tasks(tmp_path)))
+    done = _run(elsewhere, *options)
+    assert done.returncode == 0, done.stderr
+    assert "own answers" in done.stdout
+    assert {"wikitext", "code_alpaca"} <= set(re.findall(r"^(\w+): not measured", done.stderr, re.MULTILINE))
+    done = _run(elsewhere, *options, "--plot", str(tmp_path / "found.png"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "wikitext2_test.txt" in done.stderr
+
+
+def test_a_model_that_is_not_here_is_no_damaged_one(smoke: Workshop) -> None:
+    done = _run(smoke)
+    assert done.returncode == 2
+    assert "models get" in done.stderr

@@ -72,21 +72,17 @@ class LocalEngine:
         return self._engine
 
     async def _asked(self, question: Callable[[HttpEngine], Awaitable[_T]]) -> _T:
-        engine = await self._connected()
-        try:
-            return await question(engine)
-        except EngineError as error:
-            if error.code not in _GONE:
-                raise
-            await self._forget(engine)
-        engine = await self._connected()
-        try:
-            return await question(engine)
-        except EngineError as error:
-            if error.code not in _GONE:
-                raise
-            await self._forget(engine)
-            raise _broken_off(error) from error
+        for attempt in range(2):
+            engine = await self._connected()
+            try:
+                return await question(engine)
+            except EngineError as error:
+                if error.code not in _GONE:
+                    raise
+                await self._forget(engine)
+                if attempt:
+                    raise _broken_off(error) from error
+        raise AssertionError("the second attempt has returned or raised")
 
     async def _forget(self, engine: HttpEngine) -> None:
         if self._engine is engine:
